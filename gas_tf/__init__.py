@@ -1,0 +1,1 @@
+"""Generative Adversarial Simulator: distilling a teacher without its data."""

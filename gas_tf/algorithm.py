@@ -1,0 +1,225 @@
+"""Algorithm 1: graph above, loop below.
+
+| symbol | name                 | meaning                                     |
+|--------|----------------------|---------------------------------------------|
+| f_t    | teacher              | images `[b, ...]` to logits and features    |
+| f_s    | student              | the same, with variables of its own         |
+| g      | inputs.bank          | noise `[b, noise_size]` to images           |
+| N_s    | schedule.n_student   | student updates per outer epoch             |
+| N_g    | schedule.n_generator | generator updates per outer epoch           |
+| R_g    | reset_epochs         | outer epochs between re-initialisations     |
+"""
+
+import math
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from gas_tf import collapse
+from gas_tf.objectives import batch_mean, distillation, generator_terms
+from gas_tf.state import State, adam_start
+from ppo.distributions import Categorical
+from runs.errors import UserError
+
+ADAPTIVE_TERMS = ('H_each', 'H_mean', 'activation', 'L_H', 'L_G', 'L_adapt')
+
+
+def check_schedule(schedule, generators):
+    """Raises UserError when the schedule's numbers do not fit together."""
+    for name, unit in (('student_steps', 'n_student'),
+                       ('evaluate_every', 'n_student'),
+                       ('reset_every', 'n_student')):
+        value, step = getattr(schedule, name), getattr(schedule, unit)
+        if step < 1 or value % step or value < (name != 'reset_every'):
+            raise UserError(
+                'schedule.%s is %d: give a multiple of schedule.%s (%d)'
+                % (name, value, unit, step))
+    if schedule.student_steps % schedule.evaluate_every:
+        raise UserError(
+            'schedule.student_steps is %d: give a multiple of '
+            'schedule.evaluate_every (%d)'
+            % (schedule.student_steps, schedule.evaluate_every))
+    if generators < 1 or schedule.batch_size % generators:
+        raise UserError(
+            'schedule.batch_size is %d: give a multiple of generator.count '
+            '(%d)' % (schedule.batch_size, generators))
+
+
+class Distillation:
+    """The graph of algorithm 1 in the current tf.Graph, and its steps.
+
+    Args:
+      teacher, student: networks: images `[b, ...]` to `Outputs`.
+      inputs: a source of inputs (`gas_tf.inputs`); without a bank of
+        generators, the student learns alone.
+      config: an `experiments.Experiment`.
+      seed: of everything that is drawn.
+
+    Attributes:
+      student_steps, generator_steps, resets: counters, the totals so far.
+      state: the `State` of student, generators and both optimisers.
+    """
+
+    def __init__(self, teacher, student, inputs, config, seed):
+        self.teacher, self.student, self.inputs = teacher, student, inputs
+        self.schedule, self.seed = config.schedule, seed
+        self.objective = config.objective
+        self.student_steps = self.generator_steps = self.resets = 0
+        self._step = tf.placeholder(tf.int64, [], 'step')
+        self._student_optimizer = tf.train.AdamOptimizer(
+            self._decayed(config.student), name='student_adam')
+        self._student_update = self._build_student_update()
+        trained = student.variables + self._student_optimizer.variables()
+        if inputs.bank:
+            self._generator_optimizer = tf.train.AdamOptimizer(
+                config.generator.learning_rate, name='generator_adam')
+            self._generator_update = self._build_generator_update()
+            self._monitor = self._build_monitor()
+            trained += (inputs.bank.variables
+                        + self._generator_optimizer.variables())
+        self.state = State(trained)
+        self._teacher_state = State(teacher.variables)
+
+    def _decayed(self, student):
+        if student.decay == 'constant':
+            return student.learning_rate
+        share = tf.cast(self._step, tf.float32) / self.schedule.student_steps
+        return student.learning_rate * 0.5 * (1. + tf.cos(math.pi * share))
+
+    def _towers(self, stream):
+        """Teacher and student on each sub-batch of a step's inputs."""
+        images = self.inputs.sub_batches(stream, self._step)
+        teachers = [self.teacher(x) for x in images]
+        return (images, [Categorical(t.logits) for t in teachers],
+                [t.features for t in teachers],
+                [Categorical(self.student(x).logits) for x in images])
+
+    def _build_student_update(self):
+        """One Adam step of the student on L_distill (equation 1)."""
+        _, teachers, _, students = self._towers('student noise')
+        variables = self.student.variables
+        # Each tower's share of the batch mean has its own gradient; the
+        # shares are added in a fixed order.
+        shares = [tf.reduce_sum(distillation(t, s)) / self.schedule.batch_size
+                  for t, s in zip(teachers, students)]
+        by_tower = [tf.gradients(share, variables) for share in shares]
+        gradients = [tf.add_n(list(parts)) for parts in zip(*by_tower)]
+        loss = batch_mean(
+            [distillation(t, s) for t, s in zip(teachers, students)])
+        return {'L_distill': loss,
+                'update': _apply(self._student_optimizer, gradients, variables)}
+
+    def _build_generator_update(self):
+        """One Adam step of the generators on L_adapt (equation 4)."""
+        _, teachers, features, students = self._towers('generator noise')
+        terms = generator_terms(
+            teachers, students, features, self.objective.alpha,
+            self.objective.beta, self.objective.gamma,
+            self.objective.lambda_activation)
+        variables = self.inputs.bank.variables
+        gradients = tf.gradients(terms['L_adapt'], variables)
+        fetches = {name: terms[name] for name in ADAPTIVE_TERMS}
+        fetches['update'] = _apply(
+            self._generator_optimizer, gradients, variables)
+        return fetches
+
+    def _build_monitor(self):
+        images, teachers, _, _ = self._towers('monitor noise')
+        return {'images': images, 'probs': [t.probs for t in teachers]}
+
+    # The loop.
+
+    def start(self, session, teacher_values):
+        """Draws every first value; the teacher gets its trained weights."""
+        session.run(tf.global_variables_initializer())
+        self._teacher_state.load(session, teacher_values)
+        self.state.load(session, self.student.initial_values(self.seed))
+        if self.inputs.bank:
+            self.state.load(
+                session, self.inputs.bank.initial_values(self.seed, 0))
+
+    def epochs(self, session):
+        """Runs outer epochs until the budget of student steps is used.
+
+        Yields:
+          the means of the loss terms over the epoch, after each epoch.
+        """
+        schedule = self.schedule
+        reset_epochs = schedule.reset_every // schedule.n_student
+        while self.student_steps < schedule.student_steps:
+            e = self.student_steps // schedule.n_student
+            losses = [self.student_step(session)
+                      for _ in range(schedule.n_student)]
+            if self.inputs.bank:
+                if reset_epochs and e % reset_epochs == 0:
+                    self.reset(session)
+                losses += [self.generator_step(session)
+                           for _ in range(schedule.n_generator)]
+            yield _means(losses)
+
+    def student_step(self, session):
+        """One update of the student; returns its loss."""
+        feed = {self._step: self.student_steps}
+        feed.update(self.inputs.feed(self.student_steps))
+        values = session.run(self._student_update, feed)
+        self.student_steps += 1
+        return _scalars(values)
+
+    def generator_step(self, session):
+        """One update of the generators; returns its loss terms."""
+        values = session.run(
+            self._generator_update, {self._step: self.generator_steps})
+        self.generator_steps += 1
+        return _scalars(values)
+
+    def reset(self, session):
+        """Draws the generators anew; Adam forgets them (`reset_slots`)."""
+        self.resets += 1
+        bank = self.inputs.bank
+        self.state.load(session, bank.initial_values(self.seed, self.resets))
+        if self.schedule.reset_slots:
+            self.state.load(session, adam_start(
+                self._generator_optimizer, bank.variables, self.state))
+
+    # What the record keeps.
+
+    def values(self, session):
+        """The whole training state: {name: array}, counters included."""
+        values = self.state.values(session)
+        for name in ('student_steps', 'generator_steps', 'resets'):
+            values['counters/' + name] = np.int64(getattr(self, name))
+        return values
+
+    def load(self, session, values):
+        """Continues from a training state that `values` returned."""
+        values = dict(values)
+        for name in ('student_steps', 'generator_steps', 'resets'):
+            setattr(self, name, int(values.pop('counters/' + name)))
+        self.state.load(session, values)
+
+    def collapse_measures(self, session):
+        """Measures on one batch of fresh noise; {} without generators."""
+        if not self.inputs.bank:
+            return {}
+        batch = session.run(self._monitor, {self._step: self.student_steps})
+        return collapse.measures(batch['probs'], batch['images'])
+
+    def samples(self, session):
+        """Images of fixed noise: list over generators of `[b, ...]`."""
+        return session.run(self._monitor['images'], {self._step: 0})
+
+
+def _apply(optimizer, gradients, variables):
+    # No variable may change while another gradient still reads it.
+    with tf.control_dependencies(gradients):
+        return optimizer.apply_gradients(zip(gradients, variables))
+
+
+def _scalars(values):
+    return {k: float(v) for k, v in values.items() if k != 'update'}
+
+
+def _means(losses):
+    names = sorted({name for row in losses for name in row})
+    return {name: float(np.mean([row[name] for row in losses if name in row]))
+            for name in names}

@@ -1,0 +1,216 @@
+"""Every experiment, method and budget, each number with its source.
+
+"Sections", "tables" and "equations" are those of Raiman, *Generative
+Adversarial Simulator*; "DAFL" is Chen et al. 2019 and its published code;
+"chosen" marks what neither states.
+"""
+
+from typing import Tuple
+
+from typing_extensions import Literal
+
+from gas_tf.networks.lenet import LENET5, LENET5_HALF
+from gas_tf.settings import described, resolve, setting
+
+
+@described
+class Teacher:
+    """How the classifier that is distilled was trained."""
+    widths: Tuple[int, int, int, int] = setting(
+        LENET5, 'filters of three convolutions, units of the dense layer',
+        'LeNet-5, section 4.1')
+    learning_rate: float = setting(7e-4, 'of Adam', 'section 4.1')
+    dropout: float = setting(
+        0.2, 'share of units dropped in both hidden dense layers',
+        '0.2 from section 4.1, its place chosen')
+    batch_size: int = setting(256, 'images per step', "DAFL's code")
+    epochs: int = setting(20, 'passes over the training images', 'chosen')
+    validation: int = setting(
+        5000, 'training images set aside to choose the best checkpoint',
+        'chosen: the paper chose on the test images')
+    seed: int = setting(0, 'of weights, batches and the set aside', 'chosen')
+
+
+@described
+class Student:
+    """The smaller classifier."""
+    widths: Tuple[int, int, int, int] = setting(
+        LENET5_HALF, 'filters of three convolutions, units of the dense layer',
+        'LeNet-5-Half, section 4.1')
+    learning_rate: float = setting(
+        1e-3, 'of Adam', 'section 4.1; table 5 says 1e-4')
+    decay: Literal['constant', 'cosine'] = setting(
+        'constant', 'of the learning rate over the student steps; cosine ends '
+        'at zero', 'no decay is stated')
+
+
+@described
+class Generator:
+    """The networks that invent inputs."""
+    shape: Literal['dafl', 'dcgan'] = setting(
+        'dafl', "dafl: DAFL's convolutions with batch-norm; dcgan: transposed "
+        'convolutions without', "DAFL's, as the section of table 1 says")
+    widths: Tuple[int, ...] = setting(
+        (64, 32), 'channels of the 8x8 map, the 16x16 map and, for a third '
+        "convolution of dafl, the 32x32 map",
+        "chosen: 1/20 of the arithmetic of DAFL's (128, 128, 64)")
+    count: int = setting(
+        8, 'generators that run at once, each on its slice of the batch',
+        'section 4.1')
+    noise_size: int = setting(100, 'length of z ~ U(-1, 1)', 'algorithm 1')
+    learning_rate: float = setting(1e-2, 'of Adam', 'section 4.1')
+    output: Literal['tanh', 'linear'] = setting(
+        'tanh', 'last step before the scale of normalised pixels',
+        "DAFL's code")
+    leak: float = setting(
+        0., 'slope of dafl\'s rectifier below zero (0: ReLU)',
+        "chosen; DAFL's is 0.2")
+    epsilon: float = setting(
+        1e-5, "of dafl's batch-norms between convolutions",
+        "chosen; DAFL's code has 0.8")
+    stddev: float = setting(
+        0.02, 'of the first weights; 0: uniform, by fan-in', 'as DCGAN')
+
+
+@described
+class Objective:
+    """Weights of equations 2 to 4."""
+    alpha: float = setting(
+        0.5, 'of H_each', 'stated for policies (appendix)')
+    beta: float = setting(5., 'of H_mean', 'stated for policies (appendix)')
+    gamma: float = setting(
+        0.4, 'of the adaptive term', 'stated for CIFAR-10 (section 4.3)')
+    lambda_activation: float = setting(
+        0., 'of the activation term', 'table 1, "GAS (Ours)"')
+
+
+@described
+class Schedule:
+    """How long, how often, how many."""
+    student_steps: int = setting(
+        120000, 'student updates', 'chosen: none is stated for MNIST')
+    n_student: int = setting(
+        100, 'N_s: student updates per outer epoch', 'section 4.1')
+    n_generator: int = setting(
+        20, 'N_g: generator updates per outer epoch', 'section 4.1')
+    reset_every: int = setting(
+        40000, 'student updates between re-initialisations of the generators '
+        '(0: never)', 'one appendix; another says 4,000')
+    reset_slots: bool = setting(
+        True, "whether a re-initialisation resets Adam's moments too",
+        'chosen')
+    batch_size: int = setting(512, 'inputs per step', 'section 4.1')
+    evaluate_every: int = setting(
+        1000, 'student updates between evaluations, each with a checkpoint',
+        'chosen')
+
+
+@described
+class Experiment:
+    """One distillation."""
+    data: Literal['digits', 'mnist'] = setting(
+        'mnist', 'data set of the teacher and of the evaluation', 'section 4.1')
+    inputs: Literal['generated', 'real', 'noise'] = setting(
+        'generated', 'what the student learns from: generated images, the '
+        'real training images, or N(0, 1) pixels', 'algorithm 1')
+    teacher: Teacher = Teacher()
+    student: Student = Student()
+    generator: Generator = Generator()
+    objective: Objective = Objective()
+    schedule: Schedule = Schedule()
+
+
+EXPERIMENTS = {
+    'mnist': {},
+    'digits': {
+        'data': ('digits', 'the embedded default: needs no download'),
+        'teacher.batch_size': (64, 'chosen: 1,297 training images'),
+        'teacher.epochs': (60, 'chosen'),
+        'teacher.validation': (200, 'chosen: 1,297 training images'),
+        'generator.count': (4, 'chosen: a demonstration in minutes'),
+        'schedule.batch_size': (256, 'chosen: a demonstration in minutes'),
+        'schedule.student_steps': (5000, 'chosen: a demonstration in minutes'),
+        'schedule.evaluate_every': (500, 'chosen'),
+    },
+}
+
+DESCRIPTIONS = {
+    'mnist': 'LeNet-5 to LeNet-5-Half on MNIST (table 1)',
+    'digits': "scikit-learn's handwritten digits, 8x8 enlarged to 32x32",
+}
+
+METHODS = {
+    'gas': {},
+    'gas_literal': {
+        'generator.shape': ('dcgan', 'section 4.3 and table 4'),
+        'generator.widths': ((128, 64), 'section 4.3 and table 4'),
+        'schedule.reset_every': (4000, 'section 4.1'),
+    },
+    'gas_activation': {
+        'objective.lambda_activation': (0.1, 'table 1, variant row'),
+    },
+    'reset_only': {
+        'objective.gamma': (0., 'no adaptive term'),
+        'schedule.reset_every': (4000, 'section 4.1'),
+    },
+    'student_kd': {
+        'inputs': ('real', 'table 1, "Student KD"'),
+    },
+    'noise': {
+        'inputs': ('noise', "DAFL's table 1, noise as data"),
+    },
+}
+
+METHOD_DESCRIPTIONS = {
+    'gas': 'algorithm 1 with the adaptive loss, equation 4',
+    'gas_literal': 'the same, DCGAN without batch-norm, reset every 4,000',
+    'gas_activation': 'gas with the activation term, lambda 0.1',
+    'reset_only': 'L_G and re-initialisation, no adaptive term',
+    'student_kd': 'the real training images, KL to the teacher',
+    'noise': 'pixels from N(0, 1), KL to the teacher',
+}
+
+BUDGETS = {
+    'mnist': {
+        'paper': {},
+        'quick': {
+            'schedule.student_steps': (10000, 'budget quick'),
+            'schedule.evaluate_every': (500, 'budget quick')},
+        'smoke': {
+            'schedule.student_steps': (200, 'budget smoke'),
+            'schedule.evaluate_every': (100, 'budget smoke')},
+    },
+    'digits': {
+        'paper': {},
+        'quick': {
+            'schedule.student_steps': (2000, 'budget quick')},
+        'smoke': {
+            'schedule.student_steps': (40, 'budget smoke'),
+            'schedule.n_student': (10, 'budget smoke'),
+            'schedule.n_generator': (2, 'budget smoke'),
+            'schedule.evaluate_every': (20, 'budget smoke')},
+    },
+}
+
+#: The papers' accuracies (fractions) by experiment and method.
+PAPER_ACCURACY = {
+    ('mnist', 'teacher'): 0.9935,
+    ('mnist', 'gas'): 0.9879,
+    ('mnist', 'gas_literal'): 0.9879,
+    ('mnist', 'gas_activation'): 0.9867,
+    ('mnist', 'student_kd'): 0.9892,
+    ('mnist', 'noise'): 0.8801,
+}
+
+
+def configuration(experiment, method='gas', budget='paper'):
+    """The settings of one experiment, method and budget.
+
+    Returns:
+      (Experiment, dict of dotted field to source).
+
+    Raises:
+      KeyError: a name is unknown.
+    """
+    return resolve(Experiment(), [
+        EXPERIMENTS[experiment], METHODS[method], BUDGETS[experiment][budget]])

@@ -1,0 +1,1 @@
+"""Networks: classifiers, generators, and the layers that they are made of."""

@@ -1,0 +1,166 @@
+"""Generators of images, and the bank that runs several of them at once."""
+
+import tensorflow.compat.v1 as tf
+
+from gas_tf.networks.layers import (
+    batch_normalisation, transposed_convolution, upsampling_kernel)
+from gas_tf.networks.network import Network, constant, normal, uniform_fan_in
+
+SMALL = 8  # side of the first feature map; two doublings give 32×32
+
+
+def squash(x, output):
+    """`tanh` or `linear`: the last step before the image's own scale."""
+    return tf.tanh(x) if output == 'tanh' else x
+
+
+class DCGAN(Network):
+    """dense → 8×8 → transposed 5×5 → transposed 5×5, no batch-norm.
+
+    The literal reading of the paper (section 4.3 and table 4).
+
+    Args:
+      name: variable scope.
+      noise_size: length of z.
+      widths: channels of the 8×8 and of the 16×16 map.
+      channels: of the image.
+      output: 'tanh' (mapped to the range of normalised pixels) or 'linear'.
+      pixel_range: (lowest, highest) value of a normalised pixel.
+      stddev: of the first weights.
+    """
+
+    def __init__(self, name, noise_size=100, widths=(128, 64), channels=1,
+                 output='tanh', pixel_range=(-1., 1.), stddev=0.02):
+        super().__init__(name)
+        first, second = widths
+        self.first, self.output, self.pixel_range = first, output, pixel_range
+        law = normal(stddev)
+        zero = constant(0.)
+        units = SMALL * SMALL * first
+        self.layers = [
+            (self.add_variable('dense/kernel', [noise_size, units], law),
+             self.add_variable('dense/bias', [units], zero)),
+            (self.add_variable('deconv1/kernel', [5, 5, second, first], law),
+             self.add_variable('deconv1/bias', [second], zero)),
+            (self.add_variable('deconv2/kernel', [5, 5, channels, second], law),
+             self.add_variable('deconv2/bias', [channels], zero))]
+
+    def __call__(self, noise):
+        """Images `[b, 32, 32, channels]` from noise `[b, noise_size]`."""
+        (kernel, bias), (kernel1, bias1), (kernel2, bias2) = self.layers
+        x = tf.nn.relu(tf.matmul(noise, kernel) + bias)
+        x = tf.reshape(x, [-1, SMALL, SMALL, self.first])
+        x = tf.nn.relu(transposed_convolution(x, kernel1) + bias1)
+        x = transposed_convolution(x, kernel2) + bias2
+        if self.output == 'linear':
+            return x
+        low, high = self.pixel_range
+        return low + (high - low) * 0.5 * (tf.tanh(x) + 1.)
+
+
+class DAFLGenerator(Network):
+    """DAFL's generator: nearest ×2 and 3×3 convolutions with batch-norm.
+
+    With three widths it is DAFL's own (1,049,985 parameters at (128, 128, 64)
+    and z of 100): dense → BN → ×2 conv → BN → leaky → ×2 conv → BN → leaky →
+    conv → tanh → BN without weights.  With two widths the second doubling's
+    convolution draws the image itself, and the first map is rectified too.
+    Batch statistics always: there is no other mode.
+
+    Args:
+      name: variable scope.
+      noise_size: length of z.
+      widths: channels of the 8×8 map, of the 16×16 map and, with three, of
+        the 32×32 map.
+      channels: of the image.
+      output: 'tanh' or 'linear', before the last normalisation.
+      leak: slope of the rectifier below zero.
+      epsilon: of the batch-norms between convolutions.  DAFL's is 0.8, which
+        its code passed in the place of another argument.
+      stddev: of the first weights; 0 for U(±1/√fan_in), DAFL's.
+    """
+
+    EPSILON = 1e-5  # of the first and the last batch-norm
+
+    def __init__(self, name, noise_size=100, widths=(128, 128, 64), channels=1,
+                 output='tanh', leak=0.2, epsilon=0.8, stddev=0.):
+        super().__init__(name)
+        self.widths, self.output = tuple(widths), output
+        self.leak, self.epsilon, self.stddev = leak, epsilon, stddev
+        units = SMALL * SMALL * widths[0]
+        self.dense = self._layer('dense', [noise_size, units], noise_size)
+        self.norms = [
+            (self.add_variable('bn%d/scale' % i, [w], constant(1.)),
+             self.add_variable('bn%d/offset' % i, [w], constant(0.)))
+            for i, w in enumerate(widths)]
+        sizes = tuple(widths) + (channels,)
+        self.convolutions = [
+            self._layer('conv%d' % (i + 1), [3, 3, sizes[i], sizes[i + 1]],
+                        9 * sizes[i])
+            for i in range(len(widths))]
+
+    def _layer(self, name, shape, fan_in):
+        law = normal(self.stddev) if self.stddev else uniform_fan_in(fan_in)
+        bias_law = constant(0.) if self.stddev else law
+        return (self.add_variable(name + '/kernel', shape, law),
+                self.add_variable(name + '/bias', shape[-1:], bias_law))
+
+    def _rectified(self, x):
+        return tf.nn.leaky_relu(x, self.leak) if self.leak else tf.nn.relu(x)
+
+    def _normalised(self, x, index):
+        epsilon = self.epsilon if index else self.EPSILON
+        return batch_normalisation(x, epsilon, *self.norms[index])
+
+    def __call__(self, noise):
+        """Images `[b, 32, 32, channels]` from noise `[b, noise_size]`."""
+        kernel, bias = self.dense
+        x = tf.matmul(noise, kernel) + bias
+        x = tf.reshape(x, [-1, SMALL, SMALL, self.widths[0]])
+        x = self._normalised(x, 0)
+        if len(self.widths) == 2:
+            x = self._rectified(x)
+        for index in (1, 2):
+            kernel, bias = self.convolutions[index - 1]
+            x = transposed_convolution(x, upsampling_kernel(kernel)) + bias
+            if index < len(self.widths):
+                x = self._rectified(self._normalised(x, index))
+        if len(self.widths) == 3:
+            kernel, bias = self.convolutions[2]
+            x = tf.nn.conv2d(x, kernel, 1, 'SAME') + bias
+        return batch_normalisation(squash(x, self.output), self.EPSILON)
+
+
+class GeneratorBank:
+    """G generators that share one batch of noise and draw side by side.
+
+    Args:
+      generators: list of `Network`, each a function of noise.
+    """
+
+    def __init__(self, generators):
+        self.generators = generators
+
+    @property
+    def variables(self):
+        """The variables of all generators."""
+        return [v for g in self.generators for v in g.variables]
+
+    def initial_values(self, seed, draw=0):
+        """First values of all generators, each drawn apart."""
+        values = {}
+        for generator in self.generators:
+            values.update(generator.initial_values(seed, draw))
+        return values
+
+    def __call__(self, noise):
+        """Sub-batches of inputs, one per generator.
+
+        Args:
+          noise: `[b, noise_size]`, b a multiple of the number of generators.
+
+        Returns:
+          list of `[b / G, ...]`; concatenated, they are the batch.
+        """
+        parts = tf.split(noise, len(self.generators), axis=0)
+        return [g(part) for g, part in zip(self.generators, parts)]

@@ -1,0 +1,141 @@
+"""Layers in a form that is fast on the CPU and equal to TensorFlow's plain op.
+
+Two rewrites carry the speed; tests hold both to the plain op in values and
+gradients.
+
+- `convolution_relu_pool`: the four outputs that one 2×2 max-pool compares are
+  four kernels on the same 6×6 window, so they are channels of one convolution
+  on the image cut in 2×2 blocks, and pooling is a maximum of channels.  A
+  one-channel image then has four channels, which the matrix product can use.
+- `transposed_convolution`: an output pixel of a stride-2 transposed convolution
+  sees only the taps of its own parity: four small convolutions on the small
+  image, interleaved.  TensorFlow's own op spreads every product over memory
+  instead.  Its gradients are strided convolutions and already fast: kept.
+
+Nearest-neighbour ×2 followed by a 3×3 convolution is such a transposed
+convolution, with a 4×4 kernel (`upsampling_kernel`).
+"""
+
+import tensorflow.compat.v1 as tf
+
+
+def convolution_relu_pool(x, kernel, bias):
+    """relu(max_pool_2×2(conv_5×5(x) + bias)), VALID padding.
+
+    Args:
+      x: `[b, h, w, c]`, h and w even.
+      kernel: `[5, 5, c, n]`.
+      bias: `[n]`.
+
+    Returns:
+      `[b, (h - 4) / 2, (w - 4) / 2, n]`.
+    """
+    channels, filters = kernel.shape.as_list()[2:]
+    shifted = tf.concat(
+        [tf.pad(kernel, [[row, 1 - row], [column, 1 - column], [0, 0], [0, 0]])
+         for row in (0, 1) for column in (0, 1)], axis=3)
+    blocks = tf.reshape(shifted, [3, 2, 3, 2, channels, 4 * filters])
+    blocks = tf.reshape(tf.transpose(blocks, [0, 2, 1, 3, 4, 5]),
+                        [3, 3, 4 * channels, 4 * filters])
+    four = tf.nn.conv2d(tf.space_to_depth(x, 2), blocks, 1, 'VALID')
+    a, b, c, d = tf.split(four, 4, axis=3)
+    # The bias is the same for all four, so it may follow the maximum.
+    return tf.nn.relu(
+        tf.maximum(tf.maximum(a, b), tf.maximum(c, d)) + bias)
+
+
+def upsampling_kernel(kernel):
+    """The transposed convolution equal to nearest ×2, then a 3×3 convolution.
+
+    Args:
+      kernel: `[3, 3, c_in, c_out]`, as `tf.nn.conv2d` takes it.
+
+    Returns:
+      `[4, 4, c_out, c_in]`, as `transposed_convolution` takes it (stride 2,
+      SAME padding): each small pixel is seen through the 2×2 block that it was
+      copied to, so the 3×3 taps are summed over a 2×2 window.
+    """
+    padded = tf.pad(kernel, [[1, 1], [1, 1], [0, 0], [0, 0]])
+    rows = padded[:-1] + padded[1:]
+    summed = rows[:, :-1] + rows[:, 1:]
+    return tf.transpose(summed[::-1, ::-1], [0, 1, 3, 2])
+
+
+def transposed_convolution(x, kernel):
+    """Transposed convolution with stride 2 and SAME padding.
+
+    Args:
+      x: `[b, h, w, c_in]`.
+      kernel: `[k, k, c_out, c_in]`, k 4 or 5, as `tf.nn.conv2d_transpose`.
+
+    Returns:
+      `[b, 2h, 2w, c_out]`.
+    """
+    if int(kernel.shape[2]) < 8:
+        # Few outputs: the matrix products of the phases would be too thin.
+        return _plain_transposed(x, kernel)
+
+    @tf.custom_gradient
+    def by_phases(x, kernel):
+        def gradient(upstream):
+            strided = tf.nn.conv2d(upstream, kernel, 2, 'SAME')
+            filters = tf.nn.conv2d_backprop_filter(
+                upstream, kernel.shape.as_list(), x, [1, 2, 2, 1], 'SAME')
+            return strided, filters
+        return _interleave(
+            [tf.nn.conv2d(x, taps, 1, padding)
+             for taps, padding in _phases(kernel)]), gradient
+
+    return by_phases(x, tf.convert_to_tensor(kernel))
+
+
+def _plain_transposed(x, kernel):
+    batch, height, width, _ = x.shape.as_list()
+    shape = [batch, 2 * height, 2 * width, int(kernel.shape[2])]
+    return tf.nn.conv2d_transpose(x, kernel, shape, 2, 'SAME')
+
+
+def _phases(kernel):
+    """The four stride-1 kernels `[r, s, c_in, c_out]` with their paddings.
+
+    y[2m + p] = Σ_a x[m + a] · kernel[p − 2a + 1], for both axes.
+    """
+    size = int(kernel.shape[0])
+    offsets = [[a for a in (-1, 0, 1) if 0 <= parity - 2 * a + 1 < size]
+               for parity in (0, 1)]
+    phases = []
+    for p in (0, 1):
+        for q in (0, 1):
+            taps = tf.stack(
+                [tf.stack([kernel[p - 2 * a + 1, q - 2 * b + 1]
+                           for b in offsets[q]]) for a in offsets[p]])
+            padding = [[0, 0], [-offsets[p][0], offsets[p][-1]],
+                       [-offsets[q][0], offsets[q][-1]], [0, 0]]
+            phases.append((tf.transpose(taps, [0, 1, 3, 2]), padding))
+    return phases
+
+
+def _interleave(phases):
+    """Four `[b, h, w, c]` by (row, column) parity, as one `[b, 2h, 2w, c]`.
+
+    Concatenation moves whole rows of channels: faster than depth_to_space.
+    """
+    batch, height, width, channels = phases[0].shape.as_list()
+    rows = [tf.reshape(tf.concat(phases[2 * p:2 * p + 2], axis=3),
+                       [batch, height, 1, 2 * width * channels])
+            for p in (0, 1)]
+    return tf.reshape(tf.concat(rows, axis=2),
+                      [batch, 2 * height, 2 * width, channels])
+
+
+def batch_normalisation(x, epsilon, scale=None, offset=None):
+    """Normalises each channel over the batch (and space): batch statistics always.
+
+    Args:
+      x: `[b, ..., c]`.
+      epsilon: added to the variance.
+      scale, offset: `[c]`, or None for a normalisation without weights.
+    """
+    axes = list(range(len(x.shape) - 1))
+    mean, variance = tf.nn.moments(x, axes)
+    return tf.nn.batch_normalization(x, mean, variance, offset, scale, epsilon)

@@ -1,0 +1,113 @@
+"""How training is recorded, checkpointed and resumed, whatever it trains."""
+
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from runs import checkpoint
+from runs.errors import UserError
+
+BEST = 'best/'  # prefix of the best model's arrays in a checkpoint
+
+
+class Recording:
+    """Keeps one run's log, checkpoints, best model and result.
+
+    A checkpoint is written at every evaluation, after its line in the log, so
+    a killed run goes on from its last evaluation as if it had not been killed.
+
+    Args:
+      record: an open `runs.record.Record`.
+      model: names of the arrays that make up the model whose best is kept.
+    """
+
+    def __init__(self, record, model):
+        self.record, self.model = record, list(model)
+        self.best, self.best_values = None, {}
+        self._seconds_before, self._started = 0., time.time()
+        self._summaries = None
+
+    def resume(self):
+        """The arrays of the last checkpoint, or None for a run from the start."""
+        saved = checkpoint.load(self.record.checkpoints)
+        if saved is None:
+            self.record.rewind(0)
+            return None
+        self.record.rewind(saved.extra['log_position'])
+        self._seconds_before = saved.extra['wall_seconds']
+        self.best = saved.extra['best']
+        self.best_values = {name[len(BEST):]: array
+                            for name, array in saved.arrays.items()
+                            if name.startswith(BEST)}
+        return {name: array for name, array in saved.arrays.items()
+                if not name.startswith(BEST)}
+
+    @property
+    def wall_seconds(self):
+        """Seconds of work so far, those before an interruption included."""
+        return self._seconds_before + time.time() - self._started
+
+    def evaluated(self, step, row, values):
+        """Records one evaluation and saves the state that it saw.
+
+        Args:
+          step: student steps so far.
+          row: dict for the log; `validation_accuracy` chooses the best.
+          values: the whole training state.
+
+        Raises:
+          UserError: a loss is not finite (the state is not saved), or the
+            disk refuses.
+        """
+        for name, value in row.items():
+            if not np.all(np.isfinite(value)):
+                raise UserError(
+                    '%s is %s at step %d: the run has diverged; its last '
+                    'checkpoint is kept. Try a smaller learning rate and '
+                    'another --out' % (name, value, step))
+        row = dict(row, wall_seconds=self.wall_seconds,
+                   fingerprint=checkpoint.fingerprint(values))
+        self.record.append(row)
+        self._summarise(step, row)
+        if self.best is None or (
+                row['validation_accuracy'] > self.best['validation_accuracy']):
+            self.best = {
+                'step': step, 'accuracy': row['accuracy'],
+                'validation_accuracy': row['validation_accuracy']}
+            self.best_values = {name: values[name] for name in self.model}
+        arrays = dict(values)
+        arrays.update(
+            {BEST + name: a for name, a in self.best_values.items()})
+        checkpoint.save(self.record.checkpoints, step, arrays, {
+            'log_position': self.record.position(),
+            'wall_seconds': self.wall_seconds, 'best': self.best})
+        return row
+
+    def _summarise(self, step, row):
+        """The row's numbers as TensorBoard scalars."""
+        if self._summaries is None:
+            self._summaries = tf.summary.FileWriter(
+                str(self.record.directory / 'tensorboard'))
+            # Tells TensorBoard to drop what an interrupted run wrote later.
+            self._summaries.add_session_log(
+                tf.SessionLog(status=tf.SessionLog.START), step)
+        scalars = [tf.Summary.Value(tag=name, simple_value=value)
+                   for name, value in row.items() if isinstance(value, float)]
+        self._summaries.add_summary(tf.Summary(value=scalars), step)
+        self._summaries.flush()
+
+    def finish(self, **result):
+        """Writes result.json from the log and what the caller adds."""
+        rows = self.record.rows()
+        accuracies = [row['accuracy'] for row in rows]
+        result = dict(
+            {'metric': 'accuracy', 'last': accuracies[-1],
+             'best': self.best['accuracy'],
+             'best_by': 'validation_accuracy',
+             'best_step': self.best['step'],
+             'mean_last_10': float(np.mean(accuracies[-10:])),
+             'wall_seconds': rows[-1]['wall_seconds'],
+             'fingerprint': rows[-1]['fingerprint']}, **result)
+        self.record.write_result(result)
+        return result

@@ -1,0 +1,76 @@
+"""The same bits again: where sessions are created and where every draw gets its key.
+
+Every random draw is a function of (seed, stream, step). A stream is a name for
+one use of randomness, e.g. 'z/generator_3' or 'reset'; a step says which draw
+of it. So no draw depends on how often a graph ran, on which other ops it holds,
+or on whether the run was killed and resumed in between.
+"""
+
+import hashlib
+import operator
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from runs.threads import thread_counts
+
+
+def session_config(intra_op=1, inter_op=None):
+    """A tf.ConfigProto with fixed thread counts.
+
+    intra_op = 1 because the order in which an op's threads add up decides the
+    last bits; what runs side by side are whole ops. inter_op None: as many as
+    usable cores. TF_NUM_INTRAOP_THREADS / TF_NUM_INTEROP_THREADS override both.
+    GPU memory is taken as it is needed, so that several runs share one GPU.
+    """
+    intra_op, inter_op = thread_counts(intra_op, inter_op)
+    config = tf.ConfigProto(intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op)
+    config.gpu_options.allow_growth = True
+    return config
+
+
+def new_session(graph, intra_op=1, inter_op=None):
+    """A tf.Session on `graph`; every session of these packages comes from here.
+
+    The first session of a process fixes the sizes of its thread pools for good,
+    so a session created elsewhere before this one would decide the bits.
+    """
+    # Read when cuDNN is first used: it must be set before a session exists.
+    os.environ.setdefault("TF_CUDNN_DETERMINISTIC", "1")
+    return tf.Session(graph=graph, config=session_config(intra_op, inter_op))
+
+
+def _digest(stream, *numbers):
+    # Decimal numbers end at a NUL and the name comes last, so that no two
+    # different keys give the same bytes.
+    head = "".join("{}\0".format(operator.index(number)) for number in numbers)
+    return hashlib.sha256((head + stream).encode("utf-8")).digest()
+
+
+def stream_key(seed, stream):
+    """A number of 63 bits (0 <= key < 2**63) for (seed, stream), from SHA-256."""
+    return int.from_bytes(_digest(stream, seed)[:8], "little") >> 1
+
+
+def random_state(seed, stream, step=0):
+    """np.random.RandomState for one step of a stream, at its beginning.
+
+    The key is the SHA-256 of (seed, step, stream) as eight 32-bit words.
+    """
+    return np.random.RandomState(np.frombuffer(_digest(stream, seed, step), dtype="<u4"))
+
+
+def stateless_seed(seed, stream, step):
+    """int64 tensor [2] for tf.random.stateless_*: (stream_key(seed, stream), step).
+
+    step: a Python integer, or a scalar integer tensor (the key of each run of
+    the graph is then the tensor's value in that run). Raises TypeError on a
+    step that is not an integer.
+    """
+    key = stream_key(seed, stream)
+    if not tf.is_tensor(step):
+        return tf.constant([key, operator.index(step)], dtype=tf.int64)
+    if not step.dtype.base_dtype.is_integer:
+        raise TypeError("step must be an integer tensor, not {}".format(step.dtype.name))
+    return tf.stack([tf.constant(key, dtype=tf.int64), tf.cast(step, tf.int64)])
