@@ -24,7 +24,7 @@ class Teacher:
         0.2, 'share of units dropped in both hidden dense layers',
         '0.2 from section 4.1, its place chosen')
     batch_size: int = setting(256, 'images per step', "DAFL's code")
-    epochs: int = setting(20, 'passes over the training images', 'chosen')
+    epochs: int = setting(40, 'passes over the training images', 'chosen')
     validation: int = setting(
         5000, 'training images set aside to choose the best checkpoint',
         'chosen: the paper chose on the test images')
