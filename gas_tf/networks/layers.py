@@ -16,6 +16,7 @@ Nearest-neighbour ×2 followed by a 3×3 convolution is such a transposed
 convolution, with a 4×4 kernel (`upsampling_kernel`).
 """
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 
@@ -131,11 +132,52 @@ def _interleave(phases):
 def batch_normalisation(x, epsilon, scale=None, offset=None):
     """Normalises each channel over the batch (and space): batch statistics always.
 
+    The gradient is written out: it needs two passes over `x`, and automatic
+    differentiation through mean and variance takes many.
+
     Args:
       x: `[b, ..., c]`.
       epsilon: added to the variance.
       scale, offset: `[c]`, or None for a normalisation without weights.
+
+    Returns:
+      `(x - mean) / √(variance + epsilon) · scale + offset`, of the shape of x.
     """
-    axes = list(range(len(x.shape) - 1))
-    mean, variance = tf.nn.moments(x, axes)
-    return tf.nn.batch_normalization(x, mean, variance, offset, scale, epsilon)
+    channels = int(x.shape[-1])
+
+    @tf.custom_gradient
+    def normalised(x, scale, offset):
+        flat = tf.reshape(x, [-1, channels])
+        centred = flat - _column_mean(flat)
+        deviation = tf.rsqrt(_column_mean(tf.square(centred)) + epsilon)
+        factor = deviation * scale
+
+        def gradient(upstream):
+            dy = tf.reshape(upstream, [-1, channels])
+            unit = centred * deviation
+            mean_dy = _column_mean(dy)
+            mean_dy_unit = _column_mean(dy * unit)
+            dx = (dy - mean_dy - unit * mean_dy_unit) * factor
+            rows = float(int(flat.shape[0]))
+            return (tf.reshape(dx, x.shape),
+                    tf.reshape(mean_dy_unit * rows, [channels]),
+                    tf.reshape(mean_dy * rows, [channels]))
+
+        return tf.reshape(centred * factor + offset, x.shape), gradient
+
+    return normalised(
+        x,
+        tf.ones([channels]) if scale is None else tf.convert_to_tensor(scale),
+        tf.zeros([channels]) if offset is None else tf.convert_to_tensor(offset))
+
+
+def _column_mean(x):
+    """Mean of each column of `[n, c]`, `[1, c]`.
+
+    As a matrix product where there are several columns: TensorFlow's own
+    reduction over rows does not use the vector units there.
+    """
+    rows, columns = x.shape.as_list()
+    if columns < 8:
+        return tf.reduce_mean(x, axis=0, keepdims=True)
+    return tf.matmul(tf.fill([1, rows], np.float32(1. / rows)), x)
