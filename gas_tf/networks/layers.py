@@ -38,11 +38,50 @@ def convolution_relu_pool(x, kernel, bias):
     blocks = tf.reshape(shifted, [3, 2, 3, 2, channels, 4 * filters])
     blocks = tf.reshape(tf.transpose(blocks, [0, 2, 1, 3, 4, 5]),
                         [3, 3, 4 * channels, 4 * filters])
-    four = tf.nn.conv2d(tf.space_to_depth(x, 2), blocks, 1, 'VALID')
+    x = tf.space_to_depth(x, 2)
+    if channels == 1:
+        four = _narrow_convolution(x, blocks)
+    else:
+        four = tf.nn.conv2d(x, blocks, 1, 'VALID')
     a, b, c, d = tf.split(four, 4, axis=3)
     # The bias is the same for all four, so it may follow the maximum.
     return tf.nn.relu(
         tf.maximum(tf.maximum(a, b), tf.maximum(c, d)) + bias)
+
+
+def _narrow_convolution(x, kernel):
+    """conv2d with VALID padding for few channels, as one matrix product.
+
+    The rows of the product depend on `x` alone, so teacher and student, which
+    see the same image, share them: TensorFlow merges equal nodes.
+
+    Args:
+      x: `[b, h, w, c]`.
+      kernel: `[k, k, c, n]`.
+
+    Returns:
+      `[b, h - k + 1, w - k + 1, n]`.
+    """
+    batch, height, width, channels = x.shape.as_list()
+    size, filters = int(kernel.shape[0]), int(kernel.shape[3])
+    height, width = height - size + 1, width - size + 1
+    rows = tf.reshape(
+        tf.concat([x[:, i:i + height, j:j + width]
+                   for i in range(size) for j in range(size)], axis=3),
+        [-1, size * size * channels])
+
+    @tf.custom_gradient
+    def product(x, kernel, rows):
+        def gradient(upstream):
+            dx = tf.nn.conv2d_backprop_input(
+                x.shape.as_list(), kernel, upstream, [1, 1, 1, 1], 'VALID')
+            dy = tf.reshape(upstream, [-1, filters])
+            dkernel = tf.matmul(rows, dy, transpose_a=True)
+            return dx, tf.reshape(dkernel, kernel.shape), None
+        y = tf.matmul(rows, tf.reshape(kernel, [-1, filters]))
+        return tf.reshape(y, [batch, height, width, filters]), gradient
+
+    return product(x, kernel, tf.stop_gradient(rows))
 
 
 def upsampling_kernel(kernel):

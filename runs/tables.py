@@ -1,0 +1,180 @@
+"""The generated blocks of README.md and CLAIMS.md: a function from records to Markdown for each."""
+
+import os
+
+from runs import summary
+from runs.claims import claims_table
+from runs.errors import UserError
+from runs.markdown import code, table
+from runs.plots import plot_path
+from runs.published import read_benchmarks, read_runs
+
+NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "benchmarks", "commands")
+
+LEGEND = (
+    "last: at the last evaluation; best: at the evaluation with the highest {best_by}; ±: the standard deviation over "
+    "seeds (of the sample, ddof 1); n: seeds; hours: by the clock, as a mean over seeds. Teachers' numbers are "
+    "those of their own training.{teacher}")
+TEACHER_NOTE = (
+    " A teacher is trained by the first command that finds none, in `runs/teachers/` or in the folder of its `--out`.")
+
+
+class Blocks:
+    """What every block's name stands for.
+
+    results: folder of the records; root: folder of the pages, from which links start.
+    """
+
+    def __init__(self, results, root):
+        self.results, self.root = results, root
+        self.groups = summary.grouped(read_runs(results))
+        self.benchmarks = read_benchmarks(results)
+
+    def experiments(self):
+        return sorted({group.experiment for group in self.groups})
+
+    def of(self, experiment):
+        return [group for group in self.groups if group.experiment == experiment]
+
+    def render(self, name):
+        """The Markdown of a block. Raises UserError, one line, for an unknown name."""
+        kind, colon, experiment = name.partition(":")
+        if name not in NAMES and not (kind in ("results", "plots") and experiment) or experiment == "EXPERIMENT":
+            raise UserError("no block is called {!r}; known are {}".format(name, ", ".join(NAMES)))
+        if kind == "claims":
+            return claims_table(self.groups)
+        if kind == "benchmarks":
+            return self._benchmarks()
+        if colon:
+            if not self.of(experiment):
+                return "No run of {} is recorded yet.".format(code(experiment))
+            return (results_table if kind == "results" else self._plot)(self.of(experiment))
+        if not self.groups:
+            return "No run is recorded yet."
+        if kind == "commands":
+            return commands(self.groups)
+        parts = [results_table(self.of(one)) if kind == "results" else self._plot(self.of(one))
+                 for one in self.experiments()]
+        if kind == "results":
+            parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(self.experiments(), parts)]
+        return "\n\n".join(parts)
+
+    def _plot(self, groups):
+        experiment = groups[0].experiment
+        path = plot_path(self.results, experiment)
+        if path is None or all(group.trains_teacher for group in groups):
+            return "No distillation of {} is recorded yet.".format(code(experiment))
+        link = os.path.relpath(str(path), str(self.root)).replace(os.sep, "/")
+        return "![{}: test {} against student steps]({})".format(experiment, groups[0].metric, link)
+
+    def _benchmarks(self):
+        if not self.benchmarks:
+            return "No benchmark is recorded yet."
+        return "\n\n".join(benchmark_table(name, content) for name, content in self.benchmarks.items())
+
+
+def results_table(groups):
+    """One experiment's runs, a row per method, budget and configuration."""
+    metric = groups[0].metric
+    unit = " (%)" if metric == "accuracy" else ""
+    head = ["method", "budget (student steps)", "n", "teacher" + unit, "last" + unit, "best" + unit,
+            "mean of last 10" + unit, "last / teacher (%)", "paper" + unit, "hours per seed", "machine", "command",
+            "commit"]
+    rows = []
+    for group in groups:
+        teachers = [] if group.trains_teacher else group.values("teacher")
+        rows.append([
+            code(group.method), "{} ({})".format(group.budget, _span(group.values("student_steps"), "{:,}".format)),
+            len(group.runs), _span(teachers, lambda value: summary.number(value, metric)),
+            summary.mean_std(group.values("last"), metric), summary.mean_std(group.values("best"), metric),
+            summary.mean_std(group.values("mean_last_10"), metric), summary.mean_std(group.ratios(), "accuracy"),
+            _span(group.values("paper"), lambda value: summary.number(value, metric)), hours(group.hours()),
+            "<br>".join(group.machines()), "<br>".join(code(line) for line in group.commands()),
+            "<br>".join(code(commit) for commit in group.commits())])
+    best_by = sorted({str(run.result.get("best_by", metric)).replace("_", " ")
+                      for group in groups for run in group.runs})
+    note = TEACHER_NOTE if any(group.method == "teacher" for group in groups) else ""
+    return table(head, rows) + "\n\n" + LEGEND.format(best_by=" or ".join(best_by), teacher=note)
+
+
+def _span(values, form):
+    """One number, or the least to the greatest where they differ; a dash for none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return summary.DASH
+    least, greatest = form(min(known)), form(max(known))
+    return least if least == greatest else "{} to {}".format(least, greatest)
+
+
+def hours(value):
+    """Hours as '2.31', '0.012': two decimals, or two digits where that would hide them."""
+    return "{:.2f}".format(value) if value >= 0.1 else "{:.2g}".format(value)
+
+
+def commands(groups):
+    """Every command that made what is recorded, by experiment."""
+    lines = []
+    for group in groups:
+        title = "# {} {}, {} seed{}, {} h each".format(
+            group.experiment, group.name, len(group.runs), "" if len(group.runs) == 1 else "s", hours(group.hours()))
+        lines += [title] + group.commands()
+    return "```sh\n" + "\n".join(lines) + "\n```"
+
+
+def benchmark_table(name, content):
+    """One benchmark's rows and where they were measured."""
+    head = ["work", "ours", "peer", "peer's name", "unit", "ratio", "ours, of sgemm", "peer, of sgemm"]
+    shares = ("share_of_sgemm", "peer_share_of_sgemm")
+    rows = [[row["work"], _amount(row["ours"]), _amount(row["peer"]), row["peer_name"] or summary.DASH, row["unit"],
+             _ratio(row)] + [_share(row.get(key)) for key in shares] for row in content["rows"]]
+    if not any(row.get(key) is not None for row in content["rows"] for key in shares):
+        head, rows = head[:-2], [row[:-2] for row in rows]
+    gflops, commit = content["sgemm_gflops"], content["commit"]
+    if isinstance(commit, dict):
+        commit = str(commit.get("commit"))[:10] + ("-dirty" if commit.get("dirty") else "")
+    else:
+        commit = str(commit)[:10]
+    said = "{}; {}load before {}; commit {}. {}A ratio above 1 means that ours is faster.".format(
+        _machine(content["machine"]), "" if gflops is None else "sgemm {} Gflop/s; ".format(_amount(gflops)),
+        _words(content["load_before"]), code(commit),
+        "Other work was running: these timings are only indicative. " if content.get("busy") else "")
+    return "**{}**: {}\n\n{}".format(name, said, table(head, rows))
+
+
+def _machine(machine):
+    """The machine of a benchmark, which gives it as text or as {"cpu", "cores", ...}."""
+    if not isinstance(machine, dict) or "cpu" not in machine:
+        return _words(machine)
+    rest = {key: value for key, value in machine.items() if key not in ("cpu", "cores")}
+    text = summary.machine(dict(machine, cpu={"model": machine["cpu"]}))
+    return text + (", " + _words(rest) if rest else "")
+
+
+def _ratio(row):
+    """'2.50', or '2.50 (2.41 to 2.62)' where blocks of steps were timed."""
+    if row["ratio"] is None:
+        return summary.DASH
+    blocks = row.get("ratio_of_blocks")
+    return "{:.2f}".format(row["ratio"]) + (" ({:.2f} to {:.2f})".format(*blocks) if blocks else "")
+
+
+def _share(value):
+    return summary.DASH if value is None else "{:.0f} %".format(100 * value)
+
+
+def _amount(value):
+    """Four digits, e.g. '1,234', '0.01234'; a dash for None."""
+    if not isinstance(value, (int, float)):
+        return _words(value)
+    return "{:.4g}".format(value) if abs(value) < 1000 else "{:,.0f}".format(value)
+
+
+def _words(value):
+    """A fact of any JSON type in words."""
+    if isinstance(value, dict):
+        return ", ".join("{} {}".format(key, _words(one)) for key, one in sorted(value.items()))
+    if isinstance(value, float):
+        return _amount(value)
+    if isinstance(value, list):
+        return " ".join(_words(one) for one in value)
+    return summary.DASH if value is None else str(value)
