@@ -17,11 +17,10 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import collapse
 from gas_tf.objectives import batch_mean, distillation, generator_terms
-from gas_tf.state import State, adam_start
+from gas_tf.state import State, adam_start, adam_variables, named
 from ppo.distributions import Categorical
 from runs.errors import UserError
 
-ADAPTIVE_TERMS = ('H_each', 'H_mean', 'activation', 'L_H', 'L_G', 'L_adapt')
 
 
 def check_schedule(schedule, generators):
@@ -39,7 +38,11 @@ def check_schedule(schedule, generators):
             'schedule.student_steps is %d: give a multiple of '
             'schedule.evaluate_every (%d)'
             % (schedule.student_steps, schedule.evaluate_every))
-    if generators < 1 or schedule.batch_size % generators:
+    if schedule.n_generator < 0:
+        raise UserError('schedule.n_generator is %d: give 0 or more'
+                        % schedule.n_generator)
+    if (generators < 1 or schedule.batch_size < 1
+            or schedule.batch_size % generators):
         raise UserError(
             'schedule.batch_size is %d: give a multiple of generator.count '
             '(%d)' % (schedule.batch_size, generators))
@@ -69,16 +72,17 @@ class Distillation:
         self._student_optimizer = tf.train.AdamOptimizer(
             self._decayed(config.student), name='student_adam')
         self._student_update = self._build_student_update()
-        trained = student.variables + self._student_optimizer.variables()
+        trained = named(student.variables)
+        trained.update(adam_variables(self._student_optimizer))
         if inputs.bank:
             self._generator_optimizer = tf.train.AdamOptimizer(
                 config.generator.learning_rate, name='generator_adam')
             self._generator_update = self._build_generator_update()
             self._monitor = self._build_monitor()
-            trained += (inputs.bank.variables
-                        + self._generator_optimizer.variables())
+            trained.update(named(inputs.bank.variables))
+            trained.update(adam_variables(self._generator_optimizer))
         self.state = State(trained)
-        self._teacher_state = State(teacher.variables)
+        self._teacher_state = State(named(teacher.variables))
 
     def _decayed(self, student):
         if student.decay == 'constant':
@@ -118,10 +122,10 @@ class Distillation:
             self.objective.lambda_activation)
         variables = self.inputs.bank.variables
         gradients = tf.gradients(terms['L_adapt'], variables)
-        fetches = {name: terms[name] for name in ADAPTIVE_TERMS}
-        fetches['update'] = _apply(
-            self._generator_optimizer, gradients, variables)
-        return fetches
+        # The student's own steps log L_distill; this one belongs to L_adapt.
+        terms['L_distill_generator'] = terms.pop('L_distill')
+        return dict(terms, update=_apply(
+            self._generator_optimizer, gradients, variables))
 
     def _build_monitor(self):
         images, teachers, _, _ = self._towers('monitor noise')
@@ -178,8 +182,7 @@ class Distillation:
         bank = self.inputs.bank
         self.state.load(session, bank.initial_values(self.seed, self.resets))
         if self.schedule.reset_slots:
-            self.state.load(session, adam_start(
-                self._generator_optimizer, bank.variables, self.state))
+            self.state.load(session, adam_start(self._generator_optimizer))
 
     # What the record keeps.
 

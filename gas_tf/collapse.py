@@ -22,13 +22,15 @@ def measures(teacher_probs, images):
     probs = np.concatenate(teacher_probs).astype(np.float64)
     classes = probs.shape[1]
     mean = probs.mean(0)
+    distance = mean_distance(np.concatenate(images))
     entropy = -np.sum(np.where(mean > 0, mean * np.log(np.maximum(mean, 1e-300)), 0.))
     histogram = np.bincount(probs.argmax(1), minlength=classes) / len(probs)
     return {
         'class_entropy': float(entropy / np.log(classes)),
         'class_histogram': [float(share) for share in histogram],
-        'pairwise_distance': mean_distance(np.concatenate(images)),
-        'pairwise_distance_min': min(mean_distance(x) for x in images),
+        'pairwise_distance': distance,
+        'pairwise_distance_min': min(
+            [mean_distance(x) for x in images if len(x) > 1] or [distance]),
     }
 
 

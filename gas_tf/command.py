@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import math
 import re
 from dataclasses import dataclass
 from typing import Optional, Tuple
@@ -16,11 +17,16 @@ from gas_tf import experiments, settings
 from runs.errors import UserError
 
 
+#: Whole numbers that may be 0; all others are from 1 on.
+FROM_ZERO = ('teacher.seed', 'schedule.n_generator', 'schedule.reset_every')
+
+
 @dataclass(frozen=True)
 class Options:
     """Distils a teacher into a smaller student without the teacher's data."""
 
-    experiment: tyro.conf.Positional[str]
+    experiment: Annotated[tyro.conf.Positional[str],
+                          tyro.conf.arg(metavar='EXPERIMENT')]
     """which experiment; --list shows them"""
     settings: Annotated[experiments.Experiment, tyro.conf.arg(name='')]
     method: str = 'gas'
@@ -43,8 +49,8 @@ class Options:
 def nearest(kind, name, names):
     """Raises UserError that proposes the nearest valid name."""
     close = difflib.get_close_matches(name, names, 1, 0.4)
-    raise UserError('no %s is called %r%s; choose from: %s' % (
-        kind, name, ', did you mean %r?' % close[0] if close else '',
+    raise UserError('no %s is called %r%s: choose from %s' % (
+        kind, name, ' (did you mean %r?)' % close[0] if close else '',
         ', '.join(names)))
 
 
@@ -75,22 +81,32 @@ def parse(arguments):
     config, sources = experiments.configuration(
         experiment, known.method, known.budget)
     _check_flags(arguments, config)
-    options = _tyro(arguments, Options(experiment, config), help_asked)
+    if help_asked:
+        _show_help(arguments, experiment, config, sources)
+    options = _tyro(arguments, Options(experiment, config))
     asked = settings.flatten(options.settings)
     for name, value in settings.flatten(config).items():
         if asked[name] != value:
             sources[name] = 'command line'
-    if not options.seeds or min(options.seeds) < 0:
-        raise UserError('--seeds: give one or more numbers from 0 on')
+        _check_value(name, asked[name])
+    _check_seeds(options.seeds)
     return options, sources
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError('%s; --help lists all settings' % message)
 
 
 def _names():
     """Reads only what decides the defaults of everything else."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument('experiment', nargs='?')
     parser.add_argument('--method', default='gas')
     parser.add_argument('--budget', default='paper')
+    # So that their values, before the experiment, are not taken for it.
+    parser.add_argument('--out')
+    parser.add_argument('--data-dir', '--data_dir')
     return parser
 
 
@@ -109,29 +125,83 @@ def _check_flags(arguments, config):
             close = difflib.get_close_matches(flag, flags, 1, 0.4)
             raise UserError('there is no %s%s; --help lists all settings' % (
                 argument.split('=')[0],
-                ', did you mean %s?' % close[0] if close else ''))
+                ' (did you mean %s?)' % close[0] if close else ''))
 
 
-def _tyro(arguments, default, help_asked):
+def _check_value(name, value):
+    """Raises UserError for a number that no run can have."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, (bool, str)):
+            continue
+        if not math.isfinite(number):
+            wanted = 'a finite number'
+        elif isinstance(number, int) and number < (name not in FROM_ZERO):
+            wanted = 'a whole number from %d on' % (name not in FROM_ZERO)
+        elif number < 0 and not name.startswith('objective.'):
+            wanted = 'a number from 0 on'
+        elif name == 'teacher.dropout' and number >= 1:
+            wanted = 'a share below 1'
+        else:
+            continue
+        raise UserError('--%s is %s: give %s'
+                        % (name.replace('_', '-'), number, wanted))
+
+
+def _check_seeds(seeds):
+    if not seeds or min(seeds) < 0:
+        raise UserError('--seeds: give one or more numbers from 0 on')
+    for seed in seeds:
+        if seeds.count(seed) > 1:
+            raise UserError('--seeds: %d is given twice' % seed)
+
+
+def _tyro(arguments, default):
     """tyro's parse, with its boxed errors told in one line."""
-    def parsed():
-        return tyro.cli(Options, args=list(arguments), default=default,
-                        prog='python -m gas_tf.run')
-    if help_asked:
-        return parsed()
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            return parsed()
+            return tyro.cli(Options, args=list(arguments), default=default)
     except SystemExit:
         raise UserError(_plain(said.getvalue()))
 
 
 def _plain(box):
-    """The sentence in a box that tyro drew."""
+    """The sentence in a box that tyro drew, without its advice."""
     lines = [re.sub(r'^[│|]|[│|]$', '', line.strip()).strip()
              for line in box.splitlines()]
-    lines = [line for line in lines
-             if line and not re.match(r'^[╭╰─┌└]', line)
-             and not line.startswith('For full helptext')]
-    return ' '.join(lines)
+    text = ' '.join(line for line in lines
+                    if line and not re.match(r'^[╭╰─┌└+]', line))
+    return re.split(' (?:Argument helptext:|For full helptext)', text)[0]
+
+
+def _show_help(arguments, experiment, config, sources):
+    """tyro's help, in which each default has the source of this experiment's.
+
+    Raises:
+      SystemExit: when it is shown.
+    """
+    described = _described(config, sources)
+    shown = dataclasses.make_dataclass(
+        'Options', [('settings', Annotated[described, tyro.conf.arg(name='')],
+                     described())], bases=(Options,), frozen=True)
+    shown.__doc__ = Options.__doc__
+    tyro.cli(shown, args=list(arguments), prog='python -m gas_tf.run',
+             default=shown(experiment))
+
+
+def _described(config, sources, prefix=''):
+    """A class like `config`'s with its values as defaults, for the help."""
+    fields = []
+    for field in dataclasses.fields(config):
+        name, value = prefix + field.name, getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            kind = _described(value, sources, name + '.')
+            value = kind()
+        else:
+            kind = Annotated[field.type.__origin__, tyro.conf.arg(
+                help='%s [%s]' % (field.metadata['text'], sources[name]))]
+        fields.append((field.name, kind, value))
+    made = dataclasses.make_dataclass(
+        type(config).__name__, fields, frozen=True)
+    made.__doc__ = type(config).__doc__
+    return made

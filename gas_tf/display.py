@@ -4,10 +4,14 @@ import contextlib
 import sys
 import time
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn)
 from rich.table import Table
+
+UNFOLDED = 1000  # columns of a log file: more than any line has
+NARROW = 90      # columns of a terminal on which not everything fits a line
 
 
 def duration(seconds):
@@ -19,49 +23,56 @@ def duration(seconds):
     return '%d h %d min' % (seconds // 3600, seconds % 3600 // 60)
 
 
+class _Console(Console):
+    def on_broken_pipe(self):
+        raise BrokenPipeError  # not rich's SystemExit(1)
+
+
 class Display:
     """Writes to standard output; a bar only where a person watches."""
 
     def __init__(self, file=None):
         file = file or sys.stdout
-        if file.isatty():
-            self.console = Console(file=file, highlight=False)
-        else:
-            # Wide enough that no line of a log file is folded.
-            self.console = Console(file=file, highlight=False, width=160)
+        terminal = file.isatty()
+        self.console = _Console(
+            file=file, highlight=False, markup=False, emoji=False,
+            force_terminal=terminal, width=None if terminal else UNFOLDED)
 
     def line(self, text):
         """One line, never folded."""
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
     def progress(self, title, done, total):
-        """A bar that goes from `done` to `total` steps; gives a `_Bar`."""
-        if not self.console.is_terminal:
+        """Shows work that goes from `done` to `total` steps.
+
+        Yields an object with `update(step, row=None)`.
+        """
+        if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield _Lines(self, title, done, total)
             return
-        narrow = self.console.width < 90
-        columns = [TextColumn('{task.description}'),
-                   BarColumn(bar_width=10 if narrow else 30),
-                   MofNCompleteColumn()]
+        narrow = self.console.width < NARROW
+        columns = [TextColumn('{task.description}', markup=False),
+                   BarColumn(bar_width=5 if narrow else 30),
+                   MofNCompleteColumn(),
+                   TextColumn('{task.fields[rate]}'),
+                   TimeRemainingColumn(compact=True, elapsed_when_finished=True)]
         if not narrow:
-            columns += [TextColumn('{task.fields[rate]}'),
-                        TimeRemainingColumn(compact=True)]
-        columns.append(TextColumn('{task.fields[note]}'))
+            columns.append(TextColumn('{task.fields[note]}'))
         with Progress(*columns, console=self.console,
                       refresh_per_second=4) as progress:
             task = progress.add_task(
                 title, total=total, completed=done, note='', rate='')
             yield _Bar(progress, task, done)
 
-    def table(self, title, columns, rows, notes=()):
-        """A table, then lines that are not folded (paths)."""
-        table = Table(title=title, title_justify='left')
-        for column in columns:
-            table.add_column(
-                column, justify='left' if column == columns[0] else 'right')
+    def table(self, title, columns, rows, notes=(), left=1):
+        """A table whose first `left` columns are text, then lines (paths)."""
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for i, column in enumerate(columns):
+            table.add_column(column, justify='left' if i < left else 'right')
         for row in rows:
             table.add_row(*row)
+        self.line(title)
         self.console.print(table)
         for note in notes:
             self.line(note)
@@ -75,7 +86,7 @@ class _Bar:
     def update(self, step, row=None):
         """Shows `step`; the accuracy too when there is a row of the log."""
         elapsed = max(time.time() - self._started, 1e-9)
-        fields = {'rate': '%.1f steps/s' % ((step - self._first) / elapsed)}
+        fields = {'rate': '%.1f/s' % ((step - self._first) / elapsed)}
         if row:
             fields['note'] = 'accuracy %.4f' % row['accuracy']
         self._progress.update(self._task, completed=step, **fields)
@@ -95,7 +106,7 @@ class _Lines:
         if not row or (now - self._said < self.QUIET and step < self._total):
             return
         self._said = now
-        rate = (step - self._first) / max(time.time() - self._started, 1e-9)
+        rate = (step - self._first) / max(now - self._started, 1e-9)
         left = (self._total - step) / max(rate, 1e-9)
         self._display.line(
             '%s: %d/%d steps, accuracy %.4f, %.1f steps/s, %s left' % (

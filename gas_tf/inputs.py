@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import determinism
+from runs.errors import UserError
 
 TOWERS = 8
 
@@ -64,6 +65,10 @@ class Real:
     bank = None
 
     def __init__(self, seed, batch_size, images):
+        if not 0 < batch_size <= len(images):
+            raise UserError('a batch of %d cannot be drawn from %d training '
+                            'images: give a smaller batch_size'
+                            % (batch_size, len(images)))
         self.seed, self.batch_size, self.images = seed, batch_size, images
         self._placeholder = tf.placeholder(
             tf.float32, [batch_size] + list(images.shape[1:]))

@@ -57,15 +57,14 @@ class Recording:
           values: the whole training state.
 
         Raises:
-          UserError: a loss is not finite (the state is not saved), or the
-            disk refuses.
+          UserError: a number of the row or the state is not finite (the
+            state is not saved), or the disk refuses.
         """
-        for name, value in row.items():
+        for name, value in list(row.items()) + list(values.items()):
             if not np.all(np.isfinite(value)):
                 raise UserError(
-                    '%s is %s at step %d: the run has diverged; its last '
-                    'checkpoint is kept. Try a smaller learning rate and '
-                    'another --out' % (name, value, step))
+                    '%s is not finite at step %d: the run has diverged; try a '
+                    'smaller learning rate and another --out' % (name, step))
         row = dict(row, wall_seconds=self.wall_seconds,
                    fingerprint=checkpoint.fingerprint(values))
         self.record.append(row)

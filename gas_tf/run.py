@@ -1,13 +1,12 @@
 """python -m gas_tf.run EXPERIMENT: distil, record, and print the table."""
 
+# What is imported here is quick, so that Ctrl-C is answered from the start.
+import logging
 import os
 import signal
 import sys
+import warnings
 
-import numpy as np
-
-from gas_tf import command, experiments
-from gas_tf.display import Display, duration
 from runs.errors import UserError
 
 
@@ -15,84 +14,146 @@ def main(arguments=None):
     """Runs the command line; returns the exit code.
 
     0: done.  2: the user's error, one line on stderr.  130 and 143: stopped by
-    Ctrl-C and SIGTERM; the same command goes on.
+    Ctrl-C and SIGTERM, 141: by a reader that went away (`| head`); the same
+    command goes on.
     """
-    stopped = []
+    terminated = []
 
     def terminate(number, frame):
-        stopped.append(number)
+        terminated.append(number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        try:
+            _quieten()
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         print('error: %s' % error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print('stopped: the same command goes on from the last checkpoint',
               file=sys.stderr)
-        return 143 if stopped else 130
+        return 143 if terminated else 130
+    except BrokenPipeError:
+        # The interpreter flushes once more as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _quieten():
+    """Silences what libraries say about themselves; our own lines stay."""
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # errors only
+    warnings.simplefilter('ignore', FutureWarning)  # TensorFlow's NumPy types
+    # NaN and overflow: the record says where, in one line.
+    warnings.simplefilter('ignore', RuntimeWarning)
+    logging.basicConfig(format='%(message)s')
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)  # deprecations
+    logging.getLogger('gas_tf').setLevel(logging.INFO)  # downloads
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(errors='replace')  # '±' where it has no code
 
 
 def _run(arguments):
+    from gas_tf import command
+    from gas_tf.display import Display
     display = Display()
     if '--list' in arguments:
         _list(display)
         return 0
     options, sources = command.parse(arguments)
-    # TensorFlow takes seconds to load: not for a misspelt name.
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    rank, ranks = _rank(os.environ)
+    seeds = options.seeds[rank::ranks]
+    if not seeds:
+        display.line('rank %d of %d: there is no seed for it' % (rank, ranks))
+        return 0
     from gas_tf import devices, distillation, teachers
     from gas_tf.data.dataset import load
     config = options.settings
+    distillation.check_schedule(config.schedule, config.generator.count)
     found = devices.found(options.require_gpu)
     dataset = load(config.data, options.data_dir)
+    _check_fit(config, dataset)
     teacher = teachers.obtain(
         config, sources, dataset, options.out, display, found)
+    name = options.experiment, options.method, options.budget
     results = [
-        distillation.run(config, sources, options.experiment, options.method,
-                         options.budget, seed, dataset, teacher, options.out,
-                         display, found)
-        for seed in options.seeds]
-    folders = [distillation.folder(options.out, options.experiment,
-                                   options.method, options.budget, seed)
-               for seed in options.seeds]
-    _table(display, options, dataset, teacher, results, folders)
+        distillation.run(config, sources, *name, seed, dataset, teacher,
+                         options.out, display, found)
+        for seed in seeds]
+    _table(display, name, dataset, teacher, results,
+           [distillation.folder(options.out, *name, seed) for seed in seeds])
     return 0
 
 
-def _table(display, options, dataset, teacher, results, folders):
+def _rank(environment):
+    """(rank, number of ranks) as mpirun tells its processes; (0, 1) without."""
+    for prefix in ('OMPI_COMM_WORLD_', 'PMI_'):  # Open MPI; MPICH, Intel MPI
+        try:
+            return (int(environment[prefix + 'RANK']),
+                    int(environment[prefix + 'SIZE']))
+        except (KeyError, ValueError):
+            pass
+    return 0, 1
+
+
+def _check_fit(config, dataset):
+    """Raises UserError, before anything is written, for settings that do not
+    fit the data or each other."""
+    import tensorflow.compat.v1 as tf
+    from gas_tf import distillation
+    images = len(dataset.train_labels) - config.teacher.validation
+    sizes = {'teacher.batch_size': config.teacher.batch_size}
+    if config.inputs == 'real':
+        sizes['schedule.batch_size'] = config.schedule.batch_size
+    for name, size in sizes.items():
+        if size > images:
+            raise UserError('%s is %d: there are %d training images without '
+                            'those for validation' % (name, size, images))
+    if config.inputs == 'generated':
+        with tf.Graph().as_default():
+            distillation.generator_bank(config, dataset)
+
+
+def _table(display, name, dataset, teacher, results, folders):
     """Teacher, student, ratio, chance and the paper's number."""
+    import numpy as np
+    from gas_tf.display import duration
+    from gas_tf.experiments import PAPER_ACCURACY
+
     def percent(value):
         return '%.2f %%' % (100 * value)
 
-    def row(name, last, best=None, time=''):
-        return (name, percent(last), percent(best) if best else '',
-                percent(last / teacher.accuracy), time)
+    def ratio(value, of=teacher.accuracy):
+        return percent(value / of) if of else ''
 
-    rows = [row('teacher', teacher.accuracy)]
+    rows = [('teacher', percent(teacher.accuracy), '', ratio(teacher.accuracy),
+             '')]
     for result in results:
-        rows.append(row('student, seed %d' % result['seed'], result['last'],
-                        result['best'], duration(result['wall_seconds'])))
+        rows.append(('student, seed %d' % result['seed'],
+                     percent(result['last']), percent(result['best']),
+                     ratio(result['last']), duration(result['wall_seconds'])))
     if len(results) > 1:
         last = [result['last'] for result in results]
         rows.append(('mean ± std of %d' % len(last),
                      '%.2f ± %.2f %%' % (100 * np.mean(last),
                                          100 * np.std(last, ddof=1)),
-                     '', percent(np.mean(last) / teacher.accuracy), ''))
-    counts = np.bincount(dataset.test_labels)
-    rows.append(row('chance (largest class)', counts.max() / counts.sum()))
-    paper = experiments.PAPER_ACCURACY.get(
-        (options.experiment, options.method))
+                     '', ratio(np.mean(last)), ''))
+    chance = np.bincount(dataset.test_labels).max() / len(dataset.test_labels)
+    rows.append(('chance', percent(chance), '', ratio(chance), ''))
+    experiment, method, budget = name
+    paper = PAPER_ACCURACY.get((experiment, method))
     if paper:
-        rows.append(('paper', percent(paper), '', '', ''))
+        rows.append(('paper', percent(paper), '', ratio(
+            paper, PAPER_ACCURACY.get((experiment, 'teacher'))), ''))
     display.table(
         '%s, %s, %s: accuracy on %d test images'
-        % (options.experiment, options.method, options.budget,
-           len(dataset.test_labels)),
-        ('', 'last', 'best*', 'of teacher', 'time'), rows,
-        ['* the evaluation with the highest validation accuracy',
+        % (experiment, method, budget, len(dataset.test_labels)),
+        ('', 'last', 'best*', 'ratio**', 'time'), rows,
+        ['*  the evaluation with the highest validation accuracy',
+         '** last to teacher',
          'teacher: %s' % teacher.path]
         + ['record: %s' % folder for folder in folders]
         + ['samples: %s' % (folder / 'samples.png') for folder in folders
@@ -101,17 +162,19 @@ def _table(display, options, dataset, teacher, results, folders):
 
 def _list(display):
     """Experiments, methods and budgets by name."""
+    from gas_tf import experiments
     display.table('experiments', ('name', 'what'),
-                  list(experiments.DESCRIPTIONS.items()))
+                  experiments.DESCRIPTIONS.items(), left=2)
     display.table('methods', ('name', 'what'),
-                  list(experiments.METHOD_DESCRIPTIONS.items()))
+                  experiments.METHOD_DESCRIPTIONS.items(), left=2)
     rows = []
     for name in experiments.EXPERIMENTS:
         for budget in experiments.BUDGETS[name]:
             config, _ = experiments.configuration(name, budget=budget)
             rows.append((name, budget,
                          '%d' % config.schedule.student_steps))
-    display.table('budgets', ('experiment', 'budget', 'student steps'), rows)
+    display.table('budgets', ('experiment', 'budget', 'student steps'), rows,
+                  left=2)
 
 
 if __name__ == '__main__':

@@ -4,20 +4,55 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 
+def named(variables):
+    """{op name: variable}."""
+    return {v.op.name: v for v in variables}
+
+
+def adam_variables(optimizer):
+    """An applied tf.train.AdamOptimizer's variables by names that stay.
+
+    TensorFlow numbers the two powers of beta in the order of creation; here
+    they carry their optimiser's name.
+    """
+    variables = {}
+    for variable in optimizer.variables():
+        name = variable.op.name
+        for power in ('beta1_power', 'beta2_power'):
+            if name.startswith(power):
+                name = '%s/%s' % (optimizer.get_name(), power)
+        variables[name] = variable
+    return variables
+
+
+def adam_start(optimizer):
+    """What `adam_variables` hold before the first step.
+
+    Returns:
+      dict of name to array: moments zero, powers beta1 and beta2.
+    """
+    # The betas are not to be had from the optimiser but by private names.
+    powers = {'beta1_power': optimizer._beta1, 'beta2_power': optimizer._beta2}
+    return {name: np.float32(powers[name.rsplit('/', 1)[1]])
+            if name.rsplit('/', 1)[1] in powers
+            else np.zeros(variable.shape.as_list(), np.float32)
+            for name, variable in adam_variables(optimizer).items()}
+
+
 class State:
     """Reads and writes the variables of a session under fixed names.
 
     Args:
-      variables: list of tf.Variable; each is known by its op name.
+      variables: dict of name to tf.Variable.
     """
 
     def __init__(self, variables):
-        self.variables = {v.op.name: v for v in variables}
+        self.variables = variables
         self._inputs = {
             name: tf.placeholder(v.dtype.base_dtype, v.shape)
-            for name, v in self.variables.items()}
+            for name, v in variables.items()}
         self._assign = {name: tf.assign(v, self._inputs[name])
-                        for name, v in self.variables.items()}
+                        for name, v in variables.items()}
 
     def values(self, session):
         """dict of name to array, one consistent reading."""
@@ -33,28 +68,3 @@ class State:
         session.run([self._assign[name] for name in values],
                     {self._inputs[name]: np.asarray(value)
                      for name, value in values.items()})
-
-
-def adam_start(optimizer, variables, state):
-    """The values that Adam's slots and powers have before its first step.
-
-    Args:
-      optimizer: a tf.train.AdamOptimizer that has been applied.
-      variables: the variables that it updates.
-      state: the `State` that knows its variables' shapes.
-
-    Returns:
-      dict of name to array: moments zero, powers beta1 and beta2.
-    """
-    slots = {optimizer.get_slot(v, name).op.name
-             for v in variables for name in optimizer.get_slot_names()}
-    start = {}
-    for variable in optimizer.variables():
-        name = variable.op.name
-        shape = state.variables[name].shape.as_list()
-        if name in slots:
-            start[name] = np.zeros(shape, np.float32)
-        else:
-            beta = optimizer._beta2 if 'beta2' in name else optimizer._beta1
-            start[name] = np.float32(beta)
-    return start

@@ -1,6 +1,10 @@
 """Classifiers as teachers: trained once, kept as a file, distilled many times."""
 
+import io
 import json
+import time
+import zipfile
+import zlib
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,13 +18,15 @@ from gas_tf.experiments import PAPER_ACCURACY
 from gas_tf.inputs import Real
 from gas_tf.networks.lenet import LeNet
 from gas_tf.recording import Recording
-from gas_tf.state import State
+from gas_tf.state import State, adam_variables, named
 from ppo.distributions import Categorical
 from runs import determinism
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
-from runs.files import atomic_write
+from runs.files import atomic_write, json_text, user_errors
 from runs.record import Record
+
+WAIT_SECONDS = 1.  # between looks at a teacher that another process trains
 
 #: Teachers that come with the repository.
 COMMITTED = Path(__file__).resolve().parent.parent / 'runs' / 'teachers'
@@ -45,6 +51,9 @@ def recipe(config):
 def obtain(config, sources, dataset, out, display, devices=None):
     """The teacher of an experiment: committed, trained before, or trained now.
 
+    While another process trains it, this one waits; should that one die, this
+    one goes on in its place.
+
     Args:
       config: an `experiments.Experiment`; sources: of its fields.
       dataset: the teacher's data.
@@ -60,12 +69,21 @@ def obtain(config, sources, dataset, out, display, devices=None):
     """
     own = (Path(out) / config.data / 'teacher'
            / ('seed-%d' % config.teacher.seed))
-    for folder in (COMMITTED / config.data, own):
-        found = read(folder)
-        if found and found[0] == recipe(config):
-            return found[1]
-    train(config, sources, dataset, own, display, devices)
-    return read(own)[1]
+    waiting = False
+    while True:
+        for folder in (COMMITTED / config.data, own):
+            found = read(folder)
+            if found and found[0] == recipe(config):
+                return found[1]
+        try:
+            train(config, sources, dataset, own, display, devices)
+        except UserError as error:
+            if not isinstance(error.__cause__, BlockingIOError):  # its lock
+                raise
+            if not waiting:
+                display.line('%s: waiting for that teacher' % error)
+            waiting = True
+            time.sleep(WAIT_SECONDS)
 
 
 def read(folder):
@@ -82,16 +100,18 @@ def read(folder):
         with np.load(str(folder / 'weights.npz')) as file:
             values = {name: file[name] for name in file.files}
         sound = fingerprint(values) == facts['fingerprint']
-        trained = Trained(values, facts['accuracy'], facts['fingerprint'],
-                          folder)
-    except (OSError, ValueError, KeyError) as error:
+        found = facts['recipe'], Trained(
+            values, float(facts['accuracy']), facts['fingerprint'], folder)
+    except (OSError, EOFError, ValueError, LookupError, TypeError,
+            NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError('the teacher in %s cannot be read (%s): remove the '
-                        'folder to train it anew' % (folder, error))
+                        'folder to train it anew'
+                        % (folder, ' '.join(str(error).split())))
     if not sound:
         raise UserError('%s does not hold the weights that teacher.json '
                         'names: remove the folder to train it anew'
                         % (folder / 'weights.npz'))
-    return facts['recipe'], trained
+    return found
 
 
 class TeacherTraining:
@@ -121,7 +141,8 @@ class TeacherTraining:
         with tf.control_dependencies(gradients):
             update = optimizer.apply_gradients(zip(gradients, variables))
         self._fetches = [tf.add_n(losses), update]
-        self.state = State(variables + optimizer.variables())
+        self.state = State(dict(
+            named(variables), **adam_variables(optimizer)))
 
     def _loss(self, tower, images, labels):
         def dropout(x, layer):
@@ -192,25 +213,25 @@ def train(config, sources, dataset, directory, display, devices=None):
                     row['student_step'] = training.steps
                     row = recording.evaluated(training.steps, row, values)
                     bar.update(training.steps, row)
-        best = {name: recording.best_values[name] for name in names}
-        _write(directory, recipe(config), best, recording.best,
-               facts['commit'])
         recording.finish(
             experiment=config.data, method='teacher', seed=teacher.seed,
             budget='paper', teacher=recording.best['accuracy'],
             student_steps=training.steps, generator_steps=0,
             paper=PAPER_ACCURACY.get((config.data, 'teacher')),
             commit=facts['commit'])
+        best = {name: recording.best_values[name] for name in names}
+        _write(directory, recipe(config), best, recording.best,
+               facts['commit'])
 
 
 def _write(directory, recipe_fields, values, best, commit):
     """weights.npz, then teacher.json, which makes it a teacher."""
-    with open(str(directory / 'weights.npz.partial'), 'wb') as file:
-        np.savez(file, **values)
-    (directory / 'weights.npz.partial').rename(directory / 'weights.npz')
+    weights = io.BytesIO()
+    np.savez(weights, **values)
     facts = {'recipe': recipe_fields, 'accuracy': best['accuracy'],
              'validation_accuracy': best['validation_accuracy'],
              'step': best['step'], 'fingerprint': fingerprint(values),
              'commit': commit}
-    atomic_write(str(directory / 'teacher.json'),
-                 json.dumps(facts, indent=2, sort_keys=True) + '\n')
+    with user_errors('cannot write the teacher in %s' % directory):
+        atomic_write(directory / 'weights.npz', weights.getvalue())
+        atomic_write(directory / 'teacher.json', json_text(facts) + '\n')
