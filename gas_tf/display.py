@@ -67,7 +67,8 @@ class Display:
 
     def table(self, title, columns, rows, notes=(), left=1):
         """A table whose first `left` columns are text, then lines (paths)."""
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False,
+                      padding=(0, 1, 0, 0))
         for i, column in enumerate(columns):
             table.add_column(column, justify='left' if i < left else 'right')
         for row in rows:

@@ -87,7 +87,8 @@ class Recording:
         """The row's numbers as TensorBoard scalars."""
         if self._summaries is None:
             self._summaries = tf.summary.FileWriter(
-                str(self.record.directory / 'tensorboard'))
+                str(self.record.directory / 'tensorboard'),
+                filename_suffix='.step-%d' % step)
             # Tells TensorBoard to drop what an interrupted run wrote later.
             self._summaries.add_session_log(
                 tf.SessionLog(status=tf.SessionLog.START), step)

@@ -37,10 +37,13 @@ def main(arguments=None):
         print('stopped: the same command goes on from the last checkpoint',
               file=sys.stderr)
         return 143 if terminated else 130
-    except BrokenPipeError:
-        # The interpreter flushes once more as it ends.
+    except OSError as error:  # of standard output, as a rule
+        # The interpreter flushes it once more as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print('error: %s' % error, file=sys.stderr)
+        return 2
 
 
 def _quieten():
@@ -104,7 +107,9 @@ def _check_fit(config, dataset):
     fit the data or each other."""
     import tensorflow.compat.v1 as tf
     from gas_tf import distillation
-    images = len(dataset.train_labels) - config.teacher.validation
+    from gas_tf.data.dataset import split_validation
+    images = len(split_validation(dataset, config.teacher.validation,
+                                  config.teacher.seed)[0])
     sizes = {'teacher.batch_size': config.teacher.batch_size}
     if config.inputs == 'real':
         sizes['schedule.batch_size'] = config.schedule.batch_size

@@ -103,7 +103,8 @@ def read(folder):
         found = facts['recipe'], Trained(
             values, float(facts['accuracy']), facts['fingerprint'], folder)
     except (OSError, EOFError, ValueError, LookupError, TypeError,
-            NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+            AttributeError, NotImplementedError, zipfile.BadZipFile,
+            zlib.error) as error:
         raise UserError('the teacher in %s cannot be read (%s): remove the '
                         'folder to train it anew'
                         % (folder, ' '.join(str(error).split())))

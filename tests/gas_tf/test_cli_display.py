@@ -1,0 +1,103 @@
+"""A bar on a terminal, plain lines elsewhere; nothing folded that is not a cell."""
+
+import io
+import os
+import pty
+import re
+
+import pytest
+
+from gas_tf.display import Display, duration
+
+ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
+ROW = {'accuracy': 0.875}
+
+
+def on_terminal(monkeypatch, columns, show):
+    """What `show(display)` writes to a terminal of that width."""
+    monkeypatch.setenv('COLUMNS', str(columns))
+    monkeypatch.setenv('TERM', 'xterm')
+    leader, follower = pty.openpty()
+    with open(follower, 'w', encoding='utf-8') as file:
+        show(Display(file))
+        file.flush()
+        return os.read(leader, 1 << 20).decode('utf-8')
+
+
+def piped(show):
+    file = io.StringIO()
+    show(Display(file))
+    return file.getvalue()
+
+
+def work(display):
+    with display.progress('digits gas seed 0', 4000, 40000) as bar:
+        bar.update(20000)
+        bar.update(40000, ROW)
+
+
+def results(display):
+    display.table('digits, gas: accuracy', ('', 'last', 'best*', 'ratio**', 'time'), [
+        ('teacher', '99.00 %', '', '100.00 %', ''),
+        ('student, seed 0', '98.00 %', '98.10 %', '98.99 %', '2 h 59 min'),
+        ('mean ± std of 3', '98.00 ± 1.00 %', '', '98.99 %', '')],
+        ['record: ' + '/long' * 60, 'with [brackets], :smile: and 12 numbers'])
+
+
+@pytest.mark.parametrize('columns', [60, 160])
+def test_a_bar_on_a_terminal(monkeypatch, columns):
+    text = on_terminal(monkeypatch, columns, work)
+    assert '\x1b[' in text
+    lines = re.split('[\r\n]+', ESCAPE.sub('', text))
+    assert all(len(line) <= columns for line in lines)
+    last = [line for line in lines if line.strip()][-1]
+    assert re.match(r'digits gas seed 0 ━+ 40000/40000 [0-9.]+/s \d+:\d\d', last)
+    assert ('accuracy 0.8750' in last) == (columns == 160)
+
+
+@pytest.mark.parametrize('columns', [62, 160])
+def test_a_table_on_a_terminal(monkeypatch, columns):
+    lines = ESCAPE.sub('', on_terminal(monkeypatch, columns, results)).replace('\r', '').splitlines()
+    assert [len(line) <= columns for line in lines] == [True] * 6 + [False, True]
+    assert lines[4].split() == ['student,', 'seed', '0', '98.00', '%', '98.10', '%', '98.99', '%', '2', 'h', '59',
+                                'min']
+    assert lines[-2:] == ['record: ' + '/long' * 60, 'with [brackets], :smile: and 12 numbers']
+
+
+@pytest.mark.parametrize('variables', [{}, {'FORCE_COLOR': '1', 'COLUMNS': '40', 'TERM': 'xterm-256color'}])
+def test_plain_lines_in_a_pipe(monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    text = piped(work) + piped(results)
+    assert not re.search(r'[\x00-\x09\x0b-\x1f\x7f]', text)
+    lines = text.splitlines()
+    assert re.fullmatch(r'digits gas seed 0: 40000/40000 steps, accuracy 0\.8750, [0-9.]+ steps/s, 0 s left', lines[0])
+    assert lines[1] == 'digits, gas: accuracy'
+    assert lines[-2:] == ['record: ' + '/long' * 60, 'with [brackets], :smile: and 12 numbers']
+    assert len(lines) == 9
+
+
+def test_a_terminal_without_control_sequences(monkeypatch):
+    monkeypatch.setenv('TERM', 'dumb')
+    leader, follower = pty.openpty()
+    with open(follower, 'w', encoding='utf-8') as file:
+        work(Display(file))
+        file.flush()
+        text = os.read(leader, 1 << 20).decode('utf-8')
+    assert '\x1b' not in text and '40000/40000 steps' in text
+
+
+def test_lines_do_not_fill_a_log():
+    def show(display):
+        with display.progress('short', 0, 1000) as bar:
+            for step in range(1, 1001):
+                bar.update(step, ROW)
+    lines = piped(show).splitlines()
+    assert lines[0].startswith('short: 1/1000 ') and lines[-1].startswith('short: 1000/1000 ')
+    assert len(lines) < 10
+
+
+@pytest.mark.parametrize('seconds, text', [
+    (0.4, '0 s'), (89, '89 s'), (120, '2 min'), (5399, '90 min'), (5400, '1 h 30 min'), (7500, '2 h 5 min')])
+def test_duration(seconds, text):
+    assert duration(seconds) == text
