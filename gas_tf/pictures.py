@@ -1,9 +1,9 @@
 """samples.png: what the generators draw."""
 
-import struct
-import zlib
+import io
 
 import numpy as np
+from PIL import Image
 
 from runs.files import atomic_write, user_errors
 
@@ -33,21 +33,8 @@ def save_samples(path, samples, mean, std):
 
 
 def png(pixels):
-    """The bytes of a PNG file.
-
-    Args:
-      pixels: uint8 `[h, w, 1]` (grey) or `[h, w, 3]` (red, green, blue).
-    """
-    height, width, channels = pixels.shape
-    colour = {1: 0, 3: 2}[channels]
-    # Each line begins with the number of its filter; 0: none.
-    lines = np.pad(pixels.reshape(height, -1), [(0, 0), (1, 0)], 'constant')
-
-    def chunk(kind, data):
-        return (struct.pack('>I', len(data)) + kind + data
-                + struct.pack('>I', zlib.crc32(kind + data)))
-    return (b'\x89PNG\r\n\x1a\n'
-            + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, colour,
-                                         0, 0, 0))
-            + chunk(b'IDAT', zlib.compress(lines.tobytes()))
-            + chunk(b'IEND', b''))
+    """The bytes of a PNG file of uint8 `[h, w, 1]` (grey) or `[h, w, 3]`."""
+    file = io.BytesIO()
+    image = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    Image.fromarray(image).save(file, 'PNG')
+    return file.getvalue()

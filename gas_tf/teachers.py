@@ -118,7 +118,7 @@ def read(folder):
 class TeacherTraining:
     """Supervised training of a LeNet in the current graph.
 
-    Cross-entropy on labels, Adam, dropout on both hidden dense layers; its
+    Cross-entropy on labels, Adam, dropout on all hidden layers; its
     masks are functions of (seed, layer, sub-batch, step).
     """
 

@@ -7,9 +7,6 @@ import tensorflow.compat.v1 as tf
 from gas_tf.networks.layers import convolution_relu_pool
 from gas_tf.networks.network import Network, uniform_fan_in
 
-LENET5 = (6, 16, 120, 84)   # 61,706 parameters with one channel, ten classes
-LENET5_HALF = (3, 8, 60, 42)  # 15,738
-
 #: logits `[b, classes]`; features `[b, widths[2]]`, the h_t of equation 3.
 Outputs = namedtuple('Outputs', 'logits features')
 
@@ -27,7 +24,7 @@ class LeNet(Network):
       classes: number of logits.
     """
 
-    def __init__(self, name, widths=LENET5, channels=1, classes=10):
+    def __init__(self, name, widths, channels=1, classes=10):
         super().__init__(name)
         sizes = (channels,) + tuple(widths[:3])
         self.convolutions = [
@@ -50,20 +47,20 @@ class LeNet(Network):
         Args:
           images: `[b, 32, 32, channels]`, normalised.
           dropout: None, or a function of (tensor, layer index) that drops
-            units of the two hidden dense layers (training a teacher).
+            units of a hidden layer, after its pooling (training a teacher).
 
         Returns:
           `Outputs`.
         """
         dropout = dropout or (lambda x, layer: x)
         x = images
-        for kernel, bias in self.convolutions[:2]:
-            x = convolution_relu_pool(x, kernel, bias)
+        for layer, (kernel, bias) in enumerate(self.convolutions[:2]):
+            x = dropout(convolution_relu_pool(x, kernel, bias), layer)
         kernel, bias = self.convolutions[2]
         x = tf.reshape(x, [-1, 25 * int(kernel.shape[2])])
         kernel = tf.reshape(kernel, [-1, int(kernel.shape[3])])
         features = tf.nn.relu(tf.matmul(x, kernel) + bias)
         (kernel, bias), (last_kernel, last_bias) = self.dense
-        x = dropout(features, 0)
-        x = dropout(tf.nn.relu(tf.matmul(x, kernel) + bias), 1)
+        x = dropout(features, 2)
+        x = dropout(tf.nn.relu(tf.matmul(x, kernel) + bias), 3)
         return Outputs(tf.matmul(x, last_kernel) + last_bias, features)

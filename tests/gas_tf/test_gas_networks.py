@@ -5,7 +5,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from gas_tf.networks.generators import DAFLGenerator, DCGAN, GeneratorBank
-from gas_tf.networks.lenet import LENET5, LENET5_HALF, LeNet
+from gas_tf.experiments import LENET5, LENET5_HALF
+from gas_tf.networks.lenet import LeNet
 from gas_tf.networks.network import Network, constant, normal, uniform_fan_in
 from runs import determinism
 

@@ -7,7 +7,7 @@ from typing_extensions import get_type_hints
 
 from gas_tf import experiments, settings
 from gas_tf.algorithm import check_schedule
-from gas_tf.networks.lenet import LENET5, LENET5_HALF
+from gas_tf.experiments import LENET5, LENET5_HALF
 
 RUNS = [(experiment, method, budget)
         for experiment in sorted(experiments.EXPERIMENTS)

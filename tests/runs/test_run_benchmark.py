@@ -1,0 +1,122 @@
+"""The benchmark beside PyTorch: its arithmetic, its record, and that both sides agree."""
+
+import os
+import pathlib
+import types
+
+import numpy as np
+import pytest
+
+from gas_tf.display import Display
+from gas_tf.settings import resolve
+from runs.benchmarks import student_step
+from runs.benchmarks.student_step_work import (
+    STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of, step_flops)
+from runs.errors import UserError
+from runs.files import json_text
+
+TORCH = pathlib.Path(os.environ.get('GAS_TORCH_PYTHON', student_step.TORCH_PYTHON))
+needs_torch = pytest.mark.skipif(
+    not TORCH.exists(), reason='no PyTorch at %s: `make bench` installs it' % TORCH)
+TINY = {'schedule.batch_size': (16, ''), 'generator.count': (2, ''), 'generator.noise_size': (5, ''),
+        'teacher.widths': ((3, 4, 10, 6), ''), 'student.widths': ((2, 3, 5, 4), ''),
+        'objective.lambda_activation': (0.1, '')}
+WIDTHS = {'gas': (8, 8), 'gas_literal': (8, 8), 'gas_dafl_widths': (8, 9, 8)}
+
+
+def tiny(name):
+    # At the start of `gas` the images of one generator hardly differ: larger weights have fewer ties.
+    return resolve(settings_of(name), [TINY, {'generator.widths': (WIDTHS[name], ''), 'generator.stddev': (0.2, '')}])[0]
+
+
+def test_the_layers_of_a_lenet_by_hand():
+    # 28*28*25*6, 10*10*25*6*16, 400*120, 120*84, 84*10
+    assert lenet_layers((6, 16, 120, 84), 1, 10) == [117600, 240000, 48000, 10080, 840]
+
+
+def test_the_layers_of_the_generators_by_hand():
+    work = {'shape': 'dcgan', 'widths': [128, 64], 'noise_size': 100, 'channels': 1}
+    assert generator_layers(work) == [819200, 13107200, 409600]
+    work.update(shape='dafl', widths=[64, 32])
+    assert generator_layers(work) == [409600, 256 * 9 * 64 * 32, 1024 * 9 * 32]
+    work.update(widths=[128, 128, 64])
+    assert generator_layers(work) == [819200, 37748736, 75497472, 589824]
+
+
+def test_the_steps_by_hand():
+    work = {'shape': 'dcgan', 'widths': [1, 1], 'noise_size': 1, 'channels': 1, 'classes': 1, 'batch_size': 10,
+            'teacher_widths': [1, 1, 1, 1], 'student_widths': [1, 1, 1, 1]}
+    drawn, lenet = 64 + 1600 + 6400, 19600 + 2500 + 25 + 1 + 1
+    assert step_flops(work) == {
+        'student': 20 * (drawn + lenet + 3 * lenet - 19600),
+        'generator': 20 * (3 * drawn - 64 + 2 * lenet + 2 * lenet)}
+
+
+def test_a_difference_in_one_array_is_found_whatever_its_size():
+    ours = {'student/a': np.full(9, 100.), 'student/b': np.full(4, 1.)}
+    theirs = {'student/a': np.full(9, 100.), 'student/b': np.full(4, 1.01)}
+    relative, name = student_step.difference(ours, theirs)
+    assert name == 'student/b' and relative == pytest.approx(0.01)
+    with pytest.raises(student_step.Differs):
+        student_step.difference(ours, {'student/a': np.ones(9)})
+
+
+def test_a_row_takes_the_faster_layout():
+    sides = {'ours': [[10., 12.], [11.]], 'contiguous': [[44.], [44.]], 'channels_last': [[22.], [33.]]}
+    row = student_step.row('gas', 'student', sides, 2.2e9, 200.)
+    assert row['peer_layout'] == 'channels_last'
+    assert row['ratio'] == pytest.approx(2.5)
+    assert row['ratio_of_blocks'] == pytest.approx([2., 3.])
+    assert row['ours'] == pytest.approx(1000 / 11) and row['peer'] == pytest.approx(1000 / 27.5)
+    assert row['share_of_sgemm'] == pytest.approx(1.)
+
+
+def test_a_missing_pytorch_is_one_line(tmp_path, capsys):
+    assert student_step.main(['--torch-python', str(tmp_path / 'python')]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and 'make bench' in lines[0]
+
+
+def test_an_environment_without_torch_is_an_error_of_the_user(tmp_path):
+    with pytest.raises(UserError):
+        student_step.Peer('/bin/false', 1)
+
+
+@needs_torch
+@pytest.mark.parametrize('name', sorted(WORKS))
+def test_both_sides_compute_the_same(name, tmp_path):
+    ours = Ours(tiny(name), seed=1)
+    weights = str(tmp_path / 'weights.npz')
+    np.savez(weights, **ours.start())
+    with student_step.Peer(TORCH, 1) as peer:
+        peer.ask('build', work=ours.work, weights=weights)
+        assert student_step.check_same(ours, peer, str(tmp_path)) < student_step.TOLERANCE
+        wrong = dict(ours.start())
+        kernel = wrong['generator_1/dense/kernel']
+        np.savez(weights, **dict(wrong, **{'generator_1/dense/kernel': kernel[::-1]}))
+        peer.ask('build', work=ours.work, weights=weights)
+        with pytest.raises(student_step.Differs):
+            student_step.check_same(ours, peer, str(tmp_path))
+    ours.session.close()
+
+
+@needs_torch
+def test_the_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(student_step, 'settings_of', tiny)
+    options = types.SimpleNamespace(works=['gas'], torch_python=TORCH, blocks=2, steps=2)
+    result = student_step.measure(options, Display())
+    json_text(result)
+    assert {'machine', 'load_before', 'sgemm_gflops', 'commit', 'rows', 'memory'} <= set(result)
+    assert len(result['rows']) == len(STEPS)
+    for row in result['rows']:
+        assert {'work', 'ours', 'peer', 'peer_name', 'unit', 'ratio', 'ours_ms', 'peer_ms', 'gflop', 'share_of_sgemm',
+                'peer_layout'} <= set(row)
+        assert row['ratio'] == pytest.approx(row['ours'] / row['peer'])
+    student_step.show(result, Display())
+
+
+def test_the_profile_names_ops():
+    ours = Ours(tiny('gas'))
+    ops, wall = ours.profile('generator', 1)
+    assert ops['Conv2DBackpropFilter'] > 0 and wall > 0
+    ours.session.close()
