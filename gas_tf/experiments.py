@@ -1,7 +1,7 @@
 """Every experiment, method and budget, each number with its source.
 
 "Sections", "tables" and "equations" are those of Raiman, *Generative
-Adversarial Simulator*; "DAFL" is Chen et al. 2019 and its published code;
+Adversarial Simulator* (2021); "DAFL" is Chen et al. 2019 and its published code;
 "chosen" marks what neither states.
 """
 
@@ -20,11 +20,11 @@ class Teacher:
     """How the classifier that is distilled was trained."""
     widths: Tuple[int, int, int, int] = setting(
         LENET5, 'filters of three convolutions, units of the dense layer',
-        'LeNet-5, section 4.1')
-    learning_rate: float = setting(7e-4, 'of Adam', 'section 4.1')
+        'LeNet-5, section 5.2.2')
+    learning_rate: float = setting(7e-4, 'of Adam', 'section 5.2.2')
     dropout: float = setting(
         0.2, 'share of units dropped in all four hidden layers',
-        '0.2 from section 4.1, its place chosen: see CLAIMS.md')
+        '0.2 from section 5.2.2, its place chosen: see CLAIMS.md')
     batch_size: int = setting(256, 'images per step', "DAFL's code")
     epochs: int = setting(30, 'passes over the training images', 'chosen')
     validation: int = setting(
@@ -38,9 +38,9 @@ class Student:
     """The smaller classifier."""
     widths: Tuple[int, int, int, int] = setting(
         LENET5_HALF, 'filters of three convolutions, units of the dense layer',
-        'LeNet-5-Half, section 4.1')
+        'LeNet-5-Half, section 5.2.2')
     learning_rate: float = setting(
-        1e-3, 'of Adam', 'section 4.1; table 5 says 1e-4')
+        1e-3, 'of Adam', 'section 5.2.2; table 5 says 1e-4')
     decay: Literal['constant', 'cosine'] = setting(
         'constant', 'of the learning rate over the student steps; cosine ends '
         'at zero', 'no decay is stated')
@@ -58,9 +58,9 @@ class Generator:
         "chosen: 1/20 of the arithmetic of DAFL's (128, 128, 64)")
     count: int = setting(
         8, 'generators that run at once, each on its slice of the batch',
-        'section 4.1')
-    noise_size: int = setting(100, 'length of z ~ U(-1, 1)', 'algorithm 1')
-    learning_rate: float = setting(1e-2, 'of Adam', 'section 4.1')
+        'section 5.2.2')
+    noise_size: int = setting(100, 'length of z ~ U(-1, 1)', 'section 5.2.2')
+    learning_rate: float = setting(1e-2, 'of Adam', 'section 5.2.2')
     output: Literal['tanh', 'linear'] = setting(
         'tanh', 'last step before the scale of normalised pixels',
         "DAFL's code")
@@ -78,10 +78,10 @@ class Generator:
 class Objective:
     """Weights of equations 2 to 4."""
     alpha: float = setting(
-        0.5, 'of H_each', 'stated for policies (appendix)')
-    beta: float = setting(5., 'of H_mean', 'stated for policies (appendix)')
+        0.5, 'of H_each', 'stated for policies (appendix A.2.2)')
+    beta: float = setting(5., 'of H_mean', 'stated for policies (appendix A.2.2)')
     gamma: float = setting(
-        0.4, 'of the adaptive term', 'stated for CIFAR-10 (section 4.3)')
+        0.4, 'of the adaptive term', 'stated for CIFAR-10 (section 5.2.3)')
     lambda_activation: float = setting(
         0., 'of the activation term', 'table 1, "GAS (Ours)"')
 
@@ -92,16 +92,16 @@ class Schedule:
     student_steps: int = setting(
         120000, 'student updates', 'chosen: none is stated for MNIST')
     n_student: int = setting(
-        100, 'N_s: student updates per outer epoch', 'section 4.1')
+        100, 'N_s: student updates per outer epoch', 'section 5.2.2')
     n_generator: int = setting(
-        20, 'N_g: generator updates per outer epoch', 'section 4.1')
+        20, 'N_g: generator updates per outer epoch', 'section 5.2.2')
     reset_every: int = setting(
         40000, 'student updates between re-initialisations of the generators '
-        '(0: never)', 'one appendix; another says 4,000')
+        '(0: never)', 'appendix A.3.1; section 5.2.2 says 4,000')
     reset_slots: bool = setting(
         True, "whether a re-initialisation resets Adam's moments too",
         'chosen')
-    batch_size: int = setting(512, 'inputs per step', 'section 4.1')
+    batch_size: int = setting(512, 'inputs per step', 'section 5.2.2')
     evaluate_every: int = setting(
         1000, 'student updates between evaluations, each with a checkpoint',
         'chosen')
@@ -111,7 +111,7 @@ class Schedule:
 class Experiment:
     """One distillation."""
     data: Literal['digits', 'mnist'] = setting(
-        'mnist', 'data set of the teacher and of the evaluation', 'section 4.1')
+        'mnist', 'data set of the teacher and of the evaluation', 'section 5.2.2')
     inputs: Literal['generated', 'real', 'noise'] = setting(
         'generated', 'what the student learns from: generated images, the '
         'real training images, or N(0, 1) pixels', 'algorithm 1')
@@ -149,14 +149,14 @@ METHODS = {
     'gas_literal': {
         'generator.shape': ('dcgan', 'section 4.3 and table 4'),
         'generator.widths': ((128, 64), 'section 4.3 and table 4'),
-        'schedule.reset_every': (4000, 'section 4.1'),
+        'schedule.reset_every': (4000, 'section 5.2.2'),
     },
     'gas_activation': {
         'objective.lambda_activation': (0.1, 'table 1, variant row'),
     },
     'reset_only': {
         'objective.gamma': (0., 'no adaptive term'),
-        'schedule.reset_every': (4000, 'section 4.1'),
+        'schedule.reset_every': (4000, 'section 5.2.2'),
     },
     'student_kd': {
         'inputs': ('real', 'table 1, "Student KD"'),
