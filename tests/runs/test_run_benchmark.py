@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import time
 import types
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 
 from gas_tf.display import Display
 from gas_tf.settings import resolve
-from runs.benchmarks import student_step
+from runs.benchmarks import student_step, student_step_peer
 from runs.benchmarks.student_step_work import (
-    STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of, step_flops)
+    STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of, sgemm, step_flops)
 from runs.errors import UserError
 from runs.files import json_text
 
@@ -55,10 +56,10 @@ def test_the_steps_by_hand():
 def test_a_difference_in_one_array_is_found_whatever_its_size():
     ours = {'student/a': np.full(9, 100.), 'student/b': np.full(4, 1.)}
     theirs = {'student/a': np.full(9, 100.), 'student/b': np.full(4, 1.01)}
-    relative, name = student_step.difference(ours, theirs)
+    relative, name = student_step_peer.difference(ours, theirs)
     assert name == 'student/b' and relative == pytest.approx(0.01)
-    with pytest.raises(student_step.Differs):
-        student_step.difference(ours, {'student/a': np.ones(9)})
+    with pytest.raises(student_step_peer.Differs):
+        student_step_peer.difference(ours, {'student/a': np.ones(9)})
 
 
 def test_a_row_takes_the_faster_layout():
@@ -79,7 +80,7 @@ def test_a_missing_pytorch_is_one_line(tmp_path, capsys):
 
 def test_an_environment_without_torch_is_an_error_of_the_user(tmp_path):
     with pytest.raises(UserError):
-        student_step.Peer('/bin/false', 1)
+        student_step_peer.Peer('/bin/false', 1)
 
 
 @needs_torch
@@ -88,21 +89,22 @@ def test_both_sides_compute_the_same(name, tmp_path):
     ours = Ours(tiny(name), seed=1)
     weights = str(tmp_path / 'weights.npz')
     np.savez(weights, **ours.start())
-    with student_step.Peer(TORCH, 1) as peer:
+    with student_step_peer.Peer(TORCH, 1) as peer:
         peer.ask('build', work=ours.work, weights=weights)
-        assert student_step.check_same(ours, peer, str(tmp_path)) < student_step.TOLERANCE
+        assert student_step_peer.check_same(ours, peer, str(tmp_path)) < student_step_peer.TOLERANCE
         wrong = dict(ours.start())
         kernel = wrong['generator_1/dense/kernel']
         np.savez(weights, **dict(wrong, **{'generator_1/dense/kernel': kernel[::-1]}))
         peer.ask('build', work=ours.work, weights=weights)
-        with pytest.raises(student_step.Differs):
-            student_step.check_same(ours, peer, str(tmp_path))
+        with pytest.raises(student_step_peer.Differs):
+            student_step_peer.check_same(ours, peer, str(tmp_path))
     ours.session.close()
 
 
 @needs_torch
 def test_the_record(tmp_path, monkeypatch):
     monkeypatch.setattr(student_step, 'settings_of', tiny)
+    monkeypatch.setattr(student_step, 'sgemm', lambda cores: {'TensorFlow': 100.})
     options = types.SimpleNamespace(works=['gas'], torch_python=TORCH, blocks=2, steps=2)
     result = student_step.measure(options, Display())
     json_text(result)
@@ -113,6 +115,18 @@ def test_the_record(tmp_path, monkeypatch):
                 'peer_layout'} <= set(row)
         assert row['ratio'] == pytest.approx(row['ours'] / row['peer'])
     student_step.show(result, Display())
+
+
+def test_a_product_is_computed_when_its_rate_is_measured():
+    # A dropped product once gave 400,000 GFLOP/s: no core does 2,000.
+    assert all(1 < rate < 2000 for rate in sgemm(1, size=1024, repeats=2).values())
+
+
+def test_other_work_is_seen():
+    before, start = student_step.busy_seconds(), time.process_time()
+    while time.process_time() - start < 0.3:
+        pass
+    assert student_step.busy_seconds() - before > 0.25
 
 
 def test_the_profile_names_ops():

@@ -1,0 +1,1 @@
+"""Timings beside peers: scripts that may import every floor; nothing imports them."""

@@ -1,0 +1,233 @@
+"""Student and generator steps per second, beside PyTorch doing the same work.
+
+    python -m runs.benchmarks.student_step [--works gas ...] [--profile]
+
+Blocks of steps of the two sides alternate on the same machine in the same run.
+No ratio is printed before both have computed the same losses and gradients from
+the same weights and noise.  Ours is `gas_tf.distillation` as a run drives it;
+the peer is `student_step_torch.py` in an environment of its own, in the faster
+of PyTorch's two memory formats.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import statistics
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from gas_tf.display import Display
+from runs.benchmarks.student_step_peer import (
+    LAYOUTS, Differs, Peer, check_same)
+from runs.benchmarks.student_step_work import (
+    BLOCK_SECONDS, STEPS, WORKS, Ours, settings_of, sgemm, step_flops)
+from runs.errors import UserError
+from runs.files import atomic_write, json_text, user_errors
+from runs.provenance import cpu
+from runs.source import ROOT, source_commit
+from runs.threads import usable_cores
+
+BUSY = 0.3    # load per core above which a warning is due before the start
+QUIET = 0.05  # share of the cores that other processes may take meanwhile
+TORCH_PYTHON = ROOT / '.venv-torch' / 'bin' / 'python'
+OUT = ROOT / 'runs' / 'results' / 'benchmarks' / 'student_step.json'
+
+
+def busy_seconds():
+    """Processor seconds that the whole machine has worked, its host's share too."""
+    with open('/proc/stat') as file:
+        fields = [int(field) for field in file.readline().split()[1:9]]
+    # user, nice, system, idle, waiting, interrupts, soft interrupts, stolen
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf('SC_CLK_TCK')
+
+
+def timed(ours, peer, step, options):
+    """Times steps in alternating blocks.
+
+    Returns:
+      ({side: list of blocks of milliseconds}, list over rounds of the cores
+      that other processes kept busy meanwhile).
+    """
+    def others():
+        return (busy_seconds() - time.process_time()
+                - peer.ask('usage')['cpu_seconds'], time.perf_counter())
+
+    sides = {name: [] for name in ('ours',) + LAYOUTS}
+    other_cores = []
+    for _ in range(options.blocks):
+        used, start = others()
+        sides['ours'].append(ours.time(step, options.steps))
+        for layout in LAYOUTS:
+            sides[layout].append(peer.ask(
+                'time', layout=layout, step=step, count=options.steps,
+                seconds=BLOCK_SECONDS)['ms'])
+        used_after, end = others()
+        other_cores.append(max(0., (used_after - used) / (end - start)))
+    return sides, other_cores
+
+
+def row(name, step, sides, flops, gflops):
+    """A row of the JSON record from `timed`'s blocks."""
+    median = {side: statistics.median(ms for block in blocks for ms in block)
+              for side, blocks in sides.items()}
+    layout = min(LAYOUTS, key=median.get)
+    ratios = [statistics.median(theirs) / statistics.median(mine)
+              for mine, theirs in zip(sides['ours'], sides[layout])]
+    share = {side: flops / (1e-3 * median[side]) / (1e9 * gflops)
+             for side in median}
+    return {
+        'work': 'mnist %s, %s step' % (name, step), 'peer_name': 'PyTorch',
+        'unit': 'steps/s', 'ours': 1e3 / median['ours'],
+        'peer': 1e3 / median[layout], 'ratio': median[layout] / median['ours'],
+        'ratio_of_blocks': [min(ratios), max(ratios)],
+        'ours_ms': median['ours'], 'peer_ms': median[layout],
+        'peer_layout': layout,
+        'layouts_ms': {side: median[side] for side in LAYOUTS},
+        'gflop': 1e-9 * flops, 'share_of_sgemm': share['ours'],
+        'peer_share_of_sgemm': share[layout]}
+
+
+def measure(options, display):
+    """Everything that is written: see `runs/results`."""
+    cores, load = usable_cores(), os.getloadavg()[0]
+    if load > BUSY * cores:
+        display.line('warning: load %.2f on %d cores before the start: other '
+                     'work is running, timings are only indicative'
+                     % (load, cores))
+    rows, peak, source = [], 0., source_commit()
+    with tempfile.TemporaryDirectory() as folder:
+        weights = os.path.join(folder, 'weights.npz')
+        with Peer(options.torch_python, cores) as peer:
+            version = peer.version
+            rates = dict(sgemm(cores), PyTorch=peer.ask('sgemm')['gflops'])
+        gflops = max(rates.values())
+        for name in options.works:
+            ours = Ours(settings_of(name))
+            np.savez(weights, **ours.start())
+            for checking in (True, False):  # two processes: the peer's memory
+                with Peer(options.torch_python, cores) as peer:
+                    peer.ask('build', work=ours.work, weights=weights)
+                    if checking:
+                        relative = check_same(ours, peer, folder)
+                        display.line('%s: losses and gradients as PyTorch %s '
+                                     'within %.0e' % (name, version, relative))
+                        continue
+                    ours.start()
+                    flops = step_flops(ours.work)
+                    for step in STEPS:
+                        sides, others = timed(ours, peer, step, options)
+                        rows.append(dict(
+                            row(name, step, sides, flops[step], gflops),
+                            other_cores=others, largest_difference=relative))
+                    peak = max(peak, peer.ask('usage')['mib'])
+            ours.session.close()
+    busy = any(max(r['other_cores']) > QUIET * cores for r in rows)
+    if busy:
+        display.line(
+            'warning: other processes took up to %.1f of %d cores while steps '
+            'were timed. The ratios are then too high, not only uncertain: '
+            'PyTorch waits for its slowest thread in every op. Run it again on '
+            'a quiet machine' % (max(max(r['other_cores']) for r in rows), cores))
+    return {
+        'machine': {'cpu': cpu()['model'], 'cores': cores},
+        'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+        'load_before': load, 'busy': busy,
+        'sgemm_gflops': gflops, 'sgemm_by': rates,
+        'commit': source['commit'], 'dirty': source['dirty'],
+        'peer_version': version,
+        'blocks': options.blocks, 'steps': options.steps, 'rows': rows,
+        'memory': {  # peak of each process over all works, MiB
+            'ours_mib': resource.getrusage(
+                resource.RUSAGE_SELF).ru_maxrss / 1024,
+            'peer_mib': peak}}
+
+
+def show(result, display):
+    """The table of a record."""
+    display.table(
+        'steps of MNIST, batch 512, 8 generators: medians of %d blocks of up '
+        'to %d steps' % (result['blocks'], result['steps']),
+        ('work', 'ours', 'PyTorch', 'ours is', 'of blocks', 'GFLOP*',
+         'of sgemm', "PyTorch's", 'layout', 'other work'),
+        [(r['work'], '%.1f ms' % r['ours_ms'], '%.1f ms' % r['peer_ms'],
+          '%.2f x' % r['ratio'], '%.2f to %.2f' % tuple(r['ratio_of_blocks']),
+          '%.1f' % r['gflop'], '%.0f %%' % (100 * r['share_of_sgemm']),
+          '%.0f %%' % (100 * r['peer_share_of_sgemm']), r['peer_layout'],
+          '%.2f cores' % max(r['other_cores']))
+         for r in result['rows']],
+        ['* of the plain formulation, 2 for a multiply-add; a cheaper equal '
+         'formulation shows as a larger share',
+         'sgemm: %.0f GFLOP/s on %d cores of %s'
+         % (result['sgemm_gflops'], result['machine']['cores'],
+            result['machine']['cpu']),
+         'peak memory: ours %.0f MiB, PyTorch %s %.0f MiB'
+         % (result['memory']['ours_mib'], result['peer_version'],
+            result['memory']['peer_mib'])])
+
+
+def profile(options, display):
+    """The twelve op types that take most of each of our steps."""
+    for name in options.works:
+        ours = Ours(settings_of(name))
+        for step in STEPS:
+            ours.run(step)
+            ops, wall = ours.profile(step)
+            total = sum(ops.values())
+            display.table(
+                '%s, %s step: %.1f ms traced, %.1f ms in ops on all threads'
+                % (name, step, wall, total), ('op', 'ms', 'share'),
+                [(op, '%.2f' % ms, '%.0f %%' % (100 * ms / total))
+                 for op, ms in ops.most_common(12)])
+        ours.session.close()
+
+
+def parsed(arguments):
+    """The command line's options."""
+    parser = argparse.ArgumentParser(
+        prog='python -m runs.benchmarks.student_step',
+        description=__doc__.partition('\n')[0])
+    parser.add_argument('--works', nargs='+', choices=list(WORKS),
+                        default=list(WORKS), help='all, if not given')
+    parser.add_argument('--blocks', type=int, default=5,
+                        help='of each side, in alternation (%(default)s)')
+    parser.add_argument('--steps', type=int, default=10,
+                        help='of a block, or fewer where %g s have passed '
+                        '(%%(default)s)' % BLOCK_SECONDS)
+    parser.add_argument('--out', type=pathlib.Path, default=OUT,
+                        help='the JSON record (%(default)s)')
+    parser.add_argument('--torch-python', type=pathlib.Path,
+                        default=TORCH_PYTHON,
+                        help='a Python with PyTorch (%(default)s)')
+    parser.add_argument('--profile', action='store_true',
+                        help='only show where the time of our steps goes')
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit code.
+
+    0: done.  1: the two sides differ.  2: the user's error.
+    """
+    options, display = parsed(arguments), Display()
+    try:
+        if options.profile:
+            profile(options, display)
+            return 0
+        result = measure(options, display)
+        show(result, display)
+        with user_errors('cannot write %s' % options.out):
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(options.out, json_text(result) + '\n')
+        display.line('record: %s' % options.out)
+    except (Differs, UserError) as error:
+        print('error: %s' % error, file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
