@@ -22,7 +22,6 @@ from ppo.distributions import Categorical
 from runs.errors import UserError
 
 
-
 def check_schedule(schedule, generators):
     """Raises UserError when the schedule's numbers do not fit together."""
     for name, unit in (('student_steps', 'n_student'),
@@ -70,13 +69,15 @@ class Distillation:
         self.student_steps = self.generator_steps = self.resets = 0
         self._step = tf.placeholder(tf.int64, [], 'step')
         self._student_optimizer = tf.train.AdamOptimizer(
-            self._decayed(config.student), name='student_adam')
+            self._rate(config.student, self.schedule.student_steps),
+            name='student_adam')
         self._student_update = self._build_student_update()
         trained = named(student.variables)
         trained.update(adam_variables(self._student_optimizer))
         if inputs.bank:
             self._generator_optimizer = tf.train.AdamOptimizer(
-                config.generator.learning_rate, name='generator_adam')
+                self._rate(config.generator, self.schedule.generator_steps),
+                name='generator_adam')
             self._generator_update = self._build_generator_update()
             self._monitor = self._build_monitor()
             trained.update(named(inputs.bank.variables))
@@ -84,11 +85,12 @@ class Distillation:
         self.state = State(trained)
         self._teacher_state = State(named(teacher.variables))
 
-    def _decayed(self, student):
-        if student.decay == 'constant':
-            return student.learning_rate
-        share = tf.cast(self._step, tf.float32) / self.schedule.student_steps
-        return student.learning_rate * 0.5 * (1. + tf.cos(math.pi * share))
+    def _rate(self, network, steps):
+        """The learning rate of a step; cosine reaches zero after `steps`."""
+        if network.decay == 'constant':
+            return network.learning_rate
+        share = tf.cast(self._step, tf.float32) / steps
+        return network.learning_rate * 0.5 * (1. + tf.cos(math.pi * share))
 
     def _towers(self, stream):
         """Teacher and student on each sub-batch of a step's inputs."""

@@ -61,6 +61,9 @@ class Generator:
         'section 5.2.2')
     noise_size: int = setting(100, 'length of z ~ U(-1, 1)', 'section 5.2.2')
     learning_rate: float = setting(1e-2, 'of Adam', 'section 5.2.2')
+    decay: Literal['constant', 'cosine'] = setting(
+        'constant', 'of the learning rate over the generator steps; cosine '
+        'ends at zero', 'no decay is stated')
     output: Literal['tanh', 'linear'] = setting(
         'tanh', 'last step before the scale of normalised pixels',
         "DAFL's code")
@@ -105,6 +108,11 @@ class Schedule:
     evaluate_every: int = setting(
         1000, 'student updates between evaluations, each with a checkpoint',
         'chosen')
+
+    @property
+    def generator_steps(self):
+        """Generator updates of the whole run."""
+        return self.student_steps // self.n_student * self.n_generator
 
 
 @described

@@ -10,7 +10,8 @@ gradients.
 - `transposed_convolution`: an output pixel of a stride-2 transposed convolution
   sees only the taps of its own parity: four small convolutions on the small
   image, interleaved.  TensorFlow's own op spreads every product over memory
-  instead.  Its gradients are strided convolutions and already fast: kept.
+  instead.  The gradient by the input is a strided convolution and already fast:
+  kept; the one by the kernel is written as a convolution too.
 
 Nearest-neighbour ×2 followed by a 3×3 convolution is such a transposed
 convolution, with a 4×4 kernel (`upsampling_kernel`).
@@ -119,14 +120,28 @@ def transposed_convolution(x, kernel):
     def by_phases(x, kernel):
         def gradient(upstream):
             strided = tf.nn.conv2d(upstream, kernel, 2, 'SAME')
-            filters = tf.nn.conv2d_backprop_filter(
-                upstream, kernel.shape.as_list(), x, [1, 2, 2, 1], 'SAME')
-            return strided, filters
+            return strided, _kernel_gradient(x, kernel, upstream)
         return _interleave(
             [tf.nn.conv2d(x, taps, 1, padding)
              for taps, padding in _phases(kernel)]), gradient
 
     return by_phases(x, tf.convert_to_tensor(kernel))
+
+
+def _kernel_gradient(x, kernel, upstream):
+    """The gradient of a transposed convolution by its kernel.
+
+        dK[u, v, o, i] = Σ_{b, m, n} dy[b, 2m + u - 1, 2n + v - 1, o] · x[b, m, n, i]
+
+    is a convolution that sums over images as over channels: dy is its image, one
+    per output channel, and x its dilated kernel.
+    """
+    size = int(kernel.shape[0])
+    around = [(size - 2) // 2, (size - 1) // 2]
+    gradient = tf.nn.conv2d(
+        tf.transpose(upstream, [3, 1, 2, 0]), tf.transpose(x, [1, 2, 0, 3]), 1,
+        [[0, 0], around, around, [0, 0]], dilations=2)
+    return tf.transpose(gradient, [1, 2, 0, 3])
 
 
 def _plain_transposed(x, kernel):
