@@ -1,9 +1,11 @@
 """A bar on a terminal, plain lines elsewhere; nothing folded that is not a cell."""
 
+import contextlib
 import io
 import os
 import pty
 import re
+import threading
 
 import pytest
 
@@ -17,11 +19,27 @@ def on_terminal(monkeypatch, columns, show):
     """What `show(display)` writes to a terminal of that width."""
     monkeypatch.setenv('COLUMNS', str(columns))
     monkeypatch.setenv('TERM', 'xterm')
+    return written(show)
+
+
+def written(show):
+    """What `show(display)` writes to a terminal, read until it is closed."""
     leader, follower = pty.openpty()
+    parts = []
+
+    def read():
+        # Reading a terminal that nobody can write to any more is an error.
+        with contextlib.suppress(OSError):
+            while not parts or parts[-1]:
+                parts.append(os.read(leader, 1 << 16))
+
+    reader = threading.Thread(target=read)
+    reader.start()
     with open(follower, 'w', encoding='utf-8') as file:
         show(Display(file))
-        file.flush()
-        return os.read(leader, 1 << 20).decode('utf-8')
+    reader.join()
+    os.close(leader)
+    return b''.join(parts).decode('utf-8')
 
 
 def piped(show):
@@ -79,11 +97,7 @@ def test_plain_lines_in_a_pipe(monkeypatch, variables):
 
 def test_a_terminal_without_control_sequences(monkeypatch):
     monkeypatch.setenv('TERM', 'dumb')
-    leader, follower = pty.openpty()
-    with open(follower, 'w', encoding='utf-8') as file:
-        work(Display(file))
-        file.flush()
-        text = os.read(leader, 1 << 20).decode('utf-8')
+    text = written(work)
     assert '\x1b' not in text and '40000/40000 steps' in text
 
 

@@ -40,7 +40,7 @@ def assert_close(actual, expected, tolerance=1e-5, name=''):
 # Sizes.
 
 @pytest.mark.parametrize('build, parameters', [
-    (lambda: LeNet('n'), 61706),
+    (lambda: LeNet('n', LENET5), 61706),
     (lambda: LeNet('n', LENET5_HALF), 15738),
     (lambda: DAFLGenerator('n', 100, (128, 128, 64), 1), 1049985)])
 def test_parameters(build, parameters):
@@ -51,10 +51,10 @@ def test_parameters(build, parameters):
         assert all(v.op.name.startswith('n/') for v in network.variables)
 
 
-def test_default_lenet_is_lenet5():
+def test_lenet5_by_layer():
     assert LENET5 == (6, 16, 120, 84)
     with tf.Graph().as_default():
-        shapes = {v.op.name: v.shape.as_list() for v in LeNet('n').variables}
+        shapes = {v.op.name: v.shape.as_list() for v in LeNet('n', LENET5).variables}
     assert shapes['n/conv1/kernel'] == [5, 5, 1, 6]
     assert shapes['n/conv3/kernel'] == [5, 5, 16, 120]
     assert shapes['n/dense2/kernel'] == [84, 10] and shapes['n/dense2/bias'] == [10]
@@ -113,7 +113,7 @@ def test_lenet_equals_the_plain_ops(widths, channels, classes):
         assert_close(a, b, 2e-5, name)
 
 
-def test_lenet_dropout_is_asked_for_both_hidden_layers():
+def test_lenet_dropout_is_asked_for_every_hidden_layer():
     with tf.Graph().as_default():
         asked = []
 
@@ -121,7 +121,8 @@ def test_lenet_dropout_is_asked_for_both_hidden_layers():
             asked.append((layer, x.shape.as_list()))
             return x
         LeNet('net', (2, 3, 7, 5))(tf.zeros([4, 32, 32, 1]), dropout)
-        assert asked == [(0, [4, 7]), (1, [4, 5])]
+        assert asked == [
+            (0, [4, 14, 14, 2]), (1, [4, 5, 5, 3]), (2, [4, 7]), (3, [4, 5])]
 
 
 # Generators, against NumPy in float64.
@@ -302,7 +303,7 @@ def weights_only(values):
 
 
 def test_first_values_repeat():
-    for build in (lambda: LeNet('student'), bank_of(2), bank_of(1, DCGAN)):
+    for build in (lambda: LeNet('student', LENET5_HALF), bank_of(2), bank_of(1, DCGAN)):
         one, two = [first_values(build, 3) for _ in range(2)]
         assert sorted(one) == sorted(two) and one
         for name in one:
@@ -364,7 +365,7 @@ def assert_normal(array, stddev, name):
 
 def test_law_of_lenet():
     """U(±1/√fan_in) for weights and biases."""
-    values = first_values(lambda: LeNet('n'), 0)
+    values = first_values(lambda: LeNet('n', LENET5), 0)
     fan_in = {'conv1': 25, 'conv2': 150, 'conv3': 400, 'dense1': 120, 'dense2': 84}
     assert len(values) == 10
     for name, array in values.items():
