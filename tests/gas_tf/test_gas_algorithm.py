@@ -27,7 +27,8 @@ TINY = {
     'generator.noise_size': 5, 'schedule.batch_size': 8,
     'schedule.student_steps': 12, 'schedule.evaluate_every': 3,
     'schedule.n_student': 3, 'schedule.n_generator': 2,
-    'schedule.reset_every': 6, 'objective.lambda_activation': .1}
+    'schedule.reset_every': 6, 'objective.lambda_activation': .1,
+    'student.decay': 'constant', 'generator.decay': 'constant'}
 
 
 def configured(**changes):
@@ -299,6 +300,8 @@ def test_a_step_is_adam_on_the_plain_loss(tiny, side):
         values = tiny.everything()
         weights = {n: values[n].astype(np.float64) for n in names}
         expected_loss, g = session.run([loss, dict(zip(names, gradients))], {step: t - 1})
+        # A bias before a batch-norm has no gradient but what is rounded.
+        rounded = 1e-6 * max(np.abs(array).max() for array in g.values())
         losses = getattr(algorithm, side + '_step')(session)
         assert losses['L_distill' if side == 'student' else 'L_adapt'] == pytest.approx(
             float(expected_loss), rel=1e-4)
@@ -308,8 +311,8 @@ def test_a_step_is_adam_on_the_plain_loss(tiny, side):
             v[n] = .999 * v[n] + .001 * g[n].astype(np.float64) ** 2
             size = sizes[n] = max(sizes[n], np.abs(g[n]).max())
             slots = after[n + '/%s_adam' % side], after[n + '/%s_adam_1' % side]
-            np.testing.assert_allclose(slots[0], m[n], rtol=0, atol=1e-3 * size + 2e-6, err_msg=n)
-            np.testing.assert_allclose(slots[1], v[n], rtol=0, atol=2e-6 * size ** 2 + 1e-11,
+            np.testing.assert_allclose(slots[0], m[n], rtol=0, atol=1e-3 * size + rounded, err_msg=n)
+            np.testing.assert_allclose(slots[1], v[n], rtol=0, atol=2e-6 * size ** 2 + rounded ** 2,
                                        err_msg=n)
             step_size = rate * np.sqrt(1 - .999 ** t) / (1 - .9 ** t)
             moved = weights[n] - step_size * slots[0] / (np.sqrt(slots[1].astype(np.float64)) + 1e-8)
@@ -533,22 +536,25 @@ def test_state_refuses_what_it_does_not_know():
 
 @pytest.fixture(scope='module')
 def cosine():
-    """A student of the teacher's own shape, with a decayed rate."""
-    changes = {'student.decay': 'cosine', 'student.widths': TINY['teacher.widths']}
+    """A student of the teacher's own shape, and decayed rates."""
+    changes = {'student.decay': 'cosine', 'generator.decay': 'cosine',
+               'student.widths': TINY['teacher.widths']}
     with started(**changes) as (algorithm, session):
         yield algorithm, session, algorithm.values(session)
 
 
-@pytest.mark.parametrize('step', [0, 3, 6, 9, 11, 12])
-def test_cosine_decay(cosine, step):
+@pytest.mark.parametrize('side, rate, steps', [('student', 1e-3, 12), ('generator', 1e-2, 8)])
+@pytest.mark.parametrize('share', [0., .25, .5, .75, 1.])
+def test_cosine_decay(cosine, side, rate, steps, share):
     """Adam's first move is the learning rate."""
     algorithm, session, start = cosine
-    algorithm.load(session, dict(start, **{'counters/student_steps': np.int64(step)}))
-    algorithm.student_step(session)
+    step = np.int64(share * steps)
+    algorithm.load(session, dict(start, **{'counters/%s_steps' % side: step}))
+    getattr(algorithm, side + '_step')(session)
     after = algorithm.values(session)
-    moved = max(np.abs(after[v.op.name] - start[v.op.name]).max()
-                for v in algorithm.student.variables)
-    assert moved == pytest.approx(1e-3 * .5 * (1 + np.cos(np.pi * step / 12)), rel=2e-3, abs=2e-7)
+    moved = max(np.abs(after[name] - start[name]).max()
+                for name in sides(algorithm)[side][0] if name.endswith('kernel'))
+    assert moved == pytest.approx(rate * .5 * (1 + np.cos(np.pi * share)), rel=2e-3, abs=2e-7)
 
 
 def test_l_distill_is_positive_unless_the_student_is_the_teacher(cosine):

@@ -131,16 +131,18 @@ def test_each_method_changes_what_its_name_says():
         values = settings.flatten(experiments.configuration('mnist', method)[0])
         changed[method] = {name: v for name, v in values.items() if v != default[name]}
     assert changed['gas'] == {}
-    assert changed['gas_literal'] == {
-        'generator.shape': 'dcgan', 'generator.widths': (128, 64), 'schedule.reset_every': 4000}
+    stated = {'objective.gamma': .4, 'student.decay': 'constant', 'generator.decay': 'constant'}
+    assert changed['gas_stated'] == stated
+    assert changed['gas_literal'] == dict(stated, **{
+        'generator.shape': 'dcgan', 'generator.widths': (128, 64), 'schedule.reset_every': 4000})
     assert changed['gas_activation'] == {'objective.lambda_activation': .1}
     assert changed['reset_only'] == {'objective.gamma': 0., 'schedule.reset_every': 4000}
     assert changed['student_kd'] == {'inputs': 'real'}
     assert changed['noise'] == {'inputs': 'noise'}
 
 
-def test_mnist_is_the_papers():
-    config = experiments.configuration('mnist')[0]
+def test_mnist_as_stated_is_the_papers():
+    config = experiments.configuration('mnist', 'gas_stated')[0]
     assert config.data == 'mnist' and config.inputs == 'generated'
     assert config.teacher.widths == LENET5 and config.student.widths == LENET5_HALF
     assert (config.teacher.learning_rate, config.teacher.dropout) == (7e-4, .2)
