@@ -83,3 +83,13 @@ def fields(config, sources):
     """What a record keeps: {field: {'value': ..., 'source': ...}}."""
     return {name: {'value': value, 'source': sources[name]}
             for name, value in flatten(config).items()}
+
+
+def restored(config, recorded):
+    """`config` with the values of a record's fields; others are left out."""
+    for name, default in flatten(config).items():
+        if name in recorded:
+            value = recorded[name]['value']
+            config = replace(config, name,
+                             tuple(value) if isinstance(default, tuple) else value)
+    return config

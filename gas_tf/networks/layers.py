@@ -63,7 +63,7 @@ def _narrow_convolution(x, kernel):
     Returns:
       `[b, h - k + 1, w - k + 1, n]`.
     """
-    batch, height, width, channels = x.shape.as_list()
+    height, width, channels = x.shape.as_list()[1:]
     size, filters = int(kernel.shape[0]), int(kernel.shape[3])
     height, width = height - size + 1, width - size + 1
     rows = tf.reshape(
@@ -75,12 +75,12 @@ def _narrow_convolution(x, kernel):
     def product(x, kernel, rows):
         def gradient(upstream):
             dx = tf.nn.conv2d_backprop_input(
-                x.shape.as_list(), kernel, upstream, [1, 1, 1, 1], 'VALID')
+                tf.shape(x), kernel, upstream, [1, 1, 1, 1], 'VALID')
             dy = tf.reshape(upstream, [-1, filters])
             dkernel = tf.matmul(rows, dy, transpose_a=True)
             return dx, tf.reshape(dkernel, kernel.shape), None
         y = tf.matmul(rows, tf.reshape(kernel, [-1, filters]))
-        return tf.reshape(y, [batch, height, width, filters]), gradient
+        return tf.reshape(y, [-1, height, width, filters]), gradient
 
     return product(x, kernel, tf.stop_gradient(rows))
 
