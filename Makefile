@@ -29,14 +29,14 @@ clean:
 # --no-deps: requirements.txt lists every package, and those of baselines'
 # own requirements that cannot be installed any more are not needed.
 $(INSTALLED): requirements.txt
-	@python=$$(sh find_python.sh 3.7 "$(PYTHON)") && rm -rf $(VENV) && \
+	@python=$$(sh find_python.sh 3.7 PYTHON "$(PYTHON)") && rm -rf $(VENV) && \
 	    echo "making $(VENV) with $$python" && "$$python" -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check pip==24.0 setuptools==68.0.0 wheel==0.42.0
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@touch $@
 
 $(TORCH_INSTALLED):
-	@python=$$(sh find_python.sh 3.11 "$(TORCH_PYTHON)") && rm -rf $(TORCH_VENV) && \
+	@python=$$(sh find_python.sh 3.11 TORCH_PYTHON "$(TORCH_PYTHON)") && rm -rf $(TORCH_VENV) && \
 	    echo "making $(TORCH_VENV) with $$python" && "$$python" -m venv $(TORCH_VENV)
 	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.2.6
 	@touch $@

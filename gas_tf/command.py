@@ -48,10 +48,14 @@ class Options:
 
 def nearest(kind, name, names):
     """Raises UserError that proposes the nearest valid name."""
-    close = difflib.get_close_matches(name, names, 1, 0.4)
     raise UserError('no %s is called %r%s: choose from %s' % (
-        kind, name, ' (did you mean %r?)' % close[0] if close else '',
-        ', '.join(names)))
+        kind, name, _meant(name, names), ', '.join(names)))
+
+
+def _meant(name, names, form='%r'):
+    """' (did you mean ...?)' with the nearest of the names, '' without one."""
+    close = difflib.get_close_matches(name, names, 1, 0.4)
+    return ' (did you mean %s?)' % form % close[0] if close else ''
 
 
 def parse(arguments):
@@ -73,6 +77,9 @@ def parse(arguments):
                             % ', '.join(experiments.EXPERIMENTS))
         experiment, arguments = 'mnist', ['mnist'] + list(arguments)
     if experiment not in experiments.EXPERIMENTS:
+        if arguments[0].startswith('-'):
+            raise UserError('no experiment is called %r: name the experiment '
+                            'first, then the options' % experiment)
         nearest('experiment', experiment, list(experiments.EXPERIMENTS))
     if known.method not in experiments.METHODS:
         nearest('method', known.method, list(experiments.METHODS))
@@ -80,7 +87,7 @@ def parse(arguments):
         nearest('budget', known.budget, list(experiments.BUDGETS[experiment]))
     config, sources = experiments.configuration(
         experiment, known.method, known.budget)
-    _check_flags(arguments, config)
+    check_flags(arguments, config)
     if help_asked:
         _show_help(arguments, experiment, config, sources)
     options = _tyro(arguments, Options(experiment, config))
@@ -90,6 +97,9 @@ def parse(arguments):
             sources[name] = 'command line'
         _check_value(name, asked[name])
     _check_seeds(options.seeds)
+    for flag, folder in (('--out', options.out), ('--data-dir', options.data_dir)):
+        if folder == '':
+            raise UserError('%s is empty: name a folder' % flag)
     return options, sources
 
 
@@ -110,7 +120,7 @@ def _names():
     return parser
 
 
-def _check_flags(arguments, config):
+def check_flags(arguments, config=experiments.Experiment()):
     """Proposes the nearest flag for one that does not exist."""
     flags = ['--' + name.replace('_', '-') for name in
              list(settings.flatten(config))
@@ -122,10 +132,8 @@ def _check_flags(arguments, config):
             continue
         if flag not in flags and flag.replace('--no-', '--', 1).replace(
                 '.no-', '.', 1) not in flags:
-            close = difflib.get_close_matches(flag, flags, 1, 0.4)
             raise UserError('there is no %s%s; --help lists all settings' % (
-                argument.split('=')[0],
-                ' (did you mean %s?)' % close[0] if close else ''))
+                argument.split('=')[0], _meant(flag, flags, '%s')))
 
 
 def _check_value(name, value):
@@ -141,6 +149,8 @@ def _check_value(name, value):
             wanted = 'a number from 0 on'
         elif name == 'teacher.dropout' and number >= 1:
             wanted = 'a share below 1'
+        elif name == 'teacher.seed' and number >= 2 ** 32:
+            wanted = 'a number below 2^32'
         else:
             continue
         raise UserError('--%s is %s: give %s'
@@ -171,7 +181,10 @@ def _plain(box):
              for line in box.splitlines()]
     text = ' '.join(line for line in lines
                     if line and not re.match(r'^[╭╰─┌└+]', line))
-    return re.split(' (?:Argument helptext:|For full helptext)', text)[0]
+    text = re.split(' (?:Argument helptext:|For full helptext)', text)[0]
+    choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*?)\)", text)
+    return text + (_meant(choice.group(1), re.findall(r"'(.*?)'", choice.group(2)))
+                   if choice else '')
 
 
 def _show_help(arguments, experiment, config, sources):

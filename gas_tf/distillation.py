@@ -8,7 +8,7 @@ from gas_tf import collapse, inputs, settings, teachers
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import split_validation
 from gas_tf.evaluation import Accuracy
-from gas_tf.experiments import PAPER_ACCURACY
+from gas_tf.experiments import paper_accuracy
 from gas_tf.networks.generators import DAFLGenerator, DCGAN, GeneratorBank
 from gas_tf.networks.lenet import LeNet
 from gas_tf.pictures import save_samples
@@ -131,7 +131,7 @@ def run(config, sources, experiment, method, budget, seed, dataset, teacher,
             teacher=teacher.accuracy,
             student_steps=algorithm.student_steps,
             generator_steps=algorithm.generator_steps,
-            paper=PAPER_ACCURACY.get((experiment, method)),
+            paper=paper_accuracy(experiment, method, config),
             commit=facts['commit'])
 
 

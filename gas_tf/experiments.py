@@ -158,6 +158,7 @@ STATED = {
 }
 
 METHODS = {
+    'teacher': {},
     'gas': {},
     'gas_stated': STATED,
     'gas_literal': dict(STATED, **{
@@ -181,6 +182,7 @@ METHODS = {
 }
 
 METHOD_DESCRIPTIONS = {
+    'teacher': 'trains the teacher anew, a seed each, and distils nothing',
     'gas': 'algorithm 1 with the adaptive loss, equation 4',
     'gas_stated': 'gas with the stated gamma 0.4 and constant learning rates',
     'gas_literal': 'gas_stated with DCGAN without batch-norm, reset every 4,000',
@@ -222,6 +224,18 @@ PAPER_ACCURACY = {
     ('mnist', 'student_kd'): 0.9892,
     ('mnist', 'noise'): 0.8801,
 }
+
+
+def paper_accuracy(experiment, method, config):
+    """The paper's accuracy, or None where it has none.
+
+    None too where `config` has other data or inputs than the method's own: a
+    number of something else.
+    """
+    own = configuration(experiment, method)[0]
+    if (config.data, config.inputs) != (own.data, own.inputs):
+        return None
+    return PAPER_ACCURACY.get((experiment, method))
 
 
 def configuration(experiment, method='gas', budget='paper'):

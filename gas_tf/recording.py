@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import checkpoint
-from runs.errors import UserError
+from runs.errors import Diverged
 
 BEST = 'best/'  # prefix of the best model's arrays in a checkpoint
 
@@ -57,12 +57,13 @@ class Recording:
           values: the whole training state.
 
         Raises:
-          UserError: a number of the row or the state is not finite (the
-            state is not saved), or the disk refuses.
+          Diverged: a number of the row or the state is not finite; the
+            state is not saved.
+          UserError: the disk refuses.
         """
         for name, value in list(row.items()) + list(values.items()):
             if not np.all(np.isfinite(value)):
-                raise UserError(
+                raise Diverged(
                     '%s is not finite at step %d: the run has diverged; try a '
                     'smaller learning rate and another --out' % (name, step))
         row = dict(row, wall_seconds=self.wall_seconds,

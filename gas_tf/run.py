@@ -7,7 +7,7 @@ import signal
 import sys
 import warnings
 
-from runs.errors import UserError
+from runs.errors import Diverged, UserError
 
 
 def main(arguments=None):
@@ -37,8 +37,10 @@ def main(arguments=None):
         print('stopped: the same command goes on from the last checkpoint',
               file=sys.stderr)
         return 143 if terminated else 130
-    except OSError as error:  # of standard output, as a rule
-        # The interpreter flushes it once more as it ends.
+    except OSError as error:
+        if error.filename is not None:  # a file's: a defect of ours
+            raise
+        # Standard output's.  The interpreter flushes it once more as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 141
@@ -64,6 +66,7 @@ def _run(arguments):
     from gas_tf.display import Display
     display = Display()
     if '--list' in arguments:
+        command.check_flags(arguments)
         _list(display)
         return 0
     options, sources = command.parse(arguments)
@@ -79,16 +82,45 @@ def _run(arguments):
     found = devices.found(options.require_gpu)
     dataset = load(config.data, options.data_dir)
     _check_fit(config, dataset)
+    if options.method == 'teacher':
+        _teachers(options, sources, seeds, dataset, display, found)
+        return 0
     teacher = teachers.obtain(
         config, sources, dataset, options.out, display, found)
     name = options.experiment, options.method, options.budget
-    results = [
-        distillation.run(config, sources, *name, seed, dataset, teacher,
-                         options.out, display, found)
-        for seed in seeds]
-    _table(display, name, dataset, teacher, results,
-           [distillation.folder(options.out, *name, seed) for seed in seeds])
+    results, errors = [], []
+    for seed in seeds:
+        try:
+            results.append(distillation.run(
+                config, sources, *name, seed, dataset, teacher, options.out,
+                display, found))
+        except Diverged as error:  # the other seeds need not
+            errors.append('seed %d: %s' % (seed, error))
+    if results:
+        _table(display, options, dataset, teacher, results)
+    if errors:
+        raise UserError('; '.join(errors))
     return 0
+
+
+def _teachers(options, sources, seeds, dataset, display, devices):
+    """Trains a teacher per seed, the committed one's too, and shows them."""
+    from gas_tf import settings, teachers
+    rows, notes = [], []
+    for seed in seeds:
+        config = settings.replace(options.settings, 'teacher.seed', seed)
+        trained = teachers.obtain(
+            config, dict(sources, **{'teacher.seed': '--seeds'}), dataset,
+            options.out, display, devices, anew=True)
+        rows.append(('teacher, seed %d' % seed, _percent(trained.accuracy)))
+        notes.append('record: %s' % trained.path)
+    display.table('%s: accuracy on %d test images' % (
+        options.experiment, len(dataset.test_labels)), ('', 'best'), rows,
+                  notes)
+
+
+def _percent(value):
+    return '%.2f %%' % (100 * value)
 
 
 def _rank(environment):
@@ -122,23 +154,24 @@ def _check_fit(config, dataset):
             distillation.generator_bank(config, dataset)
 
 
-def _table(display, name, dataset, teacher, results, folders):
+def _table(display, options, dataset, teacher, results):
     """Teacher, student, ratio, chance and the paper's number."""
     import numpy as np
+    from gas_tf import distillation
     from gas_tf.display import duration
-    from gas_tf.experiments import PAPER_ACCURACY
-
-    def percent(value):
-        return '%.2f %%' % (100 * value)
+    from gas_tf.experiments import PAPER_ACCURACY, paper_accuracy
 
     def ratio(value, of=teacher.accuracy):
-        return percent(value / of) if of else ''
+        return _percent(value / of) if of else ''
 
-    rows = [('teacher', percent(teacher.accuracy), '', ratio(teacher.accuracy),
+    name = options.experiment, options.method, options.budget
+    folders = [distillation.folder(options.out, *name, result['seed'])
+               for result in results]
+    rows = [('teacher', _percent(teacher.accuracy), '', ratio(teacher.accuracy),
              '')]
     for result in results:
         rows.append(('student, seed %d' % result['seed'],
-                     percent(result['last']), percent(result['best']),
+                     _percent(result['last']), _percent(result['best']),
                      ratio(result['last']), duration(result['wall_seconds'])))
     if len(results) > 1:
         last = [result['last'] for result in results]
@@ -147,15 +180,15 @@ def _table(display, name, dataset, teacher, results, folders):
                                          100 * np.std(last, ddof=1)),
                      '', ratio(np.mean(last)), ''))
     chance = np.bincount(dataset.test_labels).max() / len(dataset.test_labels)
-    rows.append(('chance', percent(chance), '', ratio(chance), ''))
-    experiment, method, budget = name
-    paper = PAPER_ACCURACY.get((experiment, method))
+    rows.append(('chance', _percent(chance), '', ratio(chance), ''))
+    paper = paper_accuracy(
+        options.experiment, options.method, options.settings)
     if paper:
-        rows.append(('paper', percent(paper), '', ratio(
-            paper, PAPER_ACCURACY.get((experiment, 'teacher'))), ''))
+        rows.append(('paper', _percent(paper), '', ratio(
+            paper, PAPER_ACCURACY.get((options.experiment, 'teacher'))), ''))
     display.table(
         '%s, %s, %s: accuracy on %d test images'
-        % (experiment, method, budget, len(dataset.test_labels)),
+        % (name + (len(dataset.test_labels),)),
         ('', 'last', 'best*', 'ratio**', 'time'), rows,
         ['*  the evaluation with the highest validation accuracy',
          '** last to teacher',

@@ -48,7 +48,7 @@ def recipe(config):
     return json.loads(json.dumps(dict(fields, data=config.data)))
 
 
-def obtain(config, sources, dataset, out, display, devices=None):
+def obtain(config, sources, dataset, out, display, devices=None, anew=False):
     """The teacher of an experiment: committed, trained before, or trained now.
 
     While another process trains it, this one waits; should that one die, this
@@ -60,6 +60,8 @@ def obtain(config, sources, dataset, out, display, devices=None):
       out: folder of all runs; the teacher's own run is
         `<out>/<data>/teacher/seed-<n>`.
       display: where progress is shown.
+      devices: the session's devices, for the record.
+      anew: whether to do without a committed one.
 
     Returns:
       `Trained`.
@@ -71,7 +73,7 @@ def obtain(config, sources, dataset, out, display, devices=None):
            / ('seed-%d' % config.teacher.seed))
     waiting = False
     while True:
-        for folder in (COMMITTED / config.data, own):
+        for folder in (own,) if anew else (COMMITTED / config.data, own):
             found = read(folder)
             if found and found[0] == recipe(config):
                 return found[1]

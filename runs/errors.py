@@ -7,3 +7,7 @@ class UserError(Exception):
     The message is one line. A command prints it on stderr and exits with
     status 2; every other exception is a defect and keeps its traceback.
     """
+
+
+class Diverged(UserError):
+    """A run's numbers are not finite any more; other runs may go on."""

@@ -13,10 +13,10 @@ from runs.errors import UserError
 from runs.files import atomic_write, user_errors
 
 # Okabe and Ito's colours, which differ for colour-blind readers too, and a marker for each.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#882255")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 # A method's place among them is the same in every picture; unknown ones come after.
-FIRST = ("gas", "gas_literal", "gas_activation", "reset_only", "student_kd", "dafl", "noise")
+FIRST = ("gas", "gas_literal", "gas_stated", "gas_activation", "reset_only", "student_kd", "dafl", "noise")
 LINES = {"paper": "-", "quick": (0, (4, 1.2)), "smoke": (0, (1, 1))}
 SIZE = (9.0, 4.9)  # inches; shown at 100 pixels an inch, its text is that of the page around it
 DPI = 160
@@ -95,7 +95,7 @@ def _fill(figure, groups):
 
 
 def _styles(shown):
-    """{method: (colour, marker)}; no two methods share both before the fiftieth."""
+    """{method: (colour, marker)}; no two of the first eight share a colour, no two methods both."""
     methods = list(FIRST) + sorted({curve.method for curve in shown} - set(FIRST))
     return {method: (COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
             for i, method in enumerate(methods)}

@@ -1,4 +1,4 @@
-"""Where a run comes from: the code, the packages, the machine. No host name, no user's paths."""
+"""Where a run comes from: the code, the packages, the machine. No host name, no secrets."""
 
 import os
 import platform
@@ -13,9 +13,9 @@ PACKAGES = {"numpy", "scipy", "gym", "atari-py", "baselines", "mpi4py", "mpich",
             "opencv-python", "opencv-python-headless", "h5py", "protobuf", "scikit-learn", "tyro", "rich",
             "matplotlib", "framework-reproducibility", "keras"}
 PACKAGE_PREFIXES = ("tensorflow", "intel-tensorflow", "tf-", "nvidia-")
-VARIABLE_PREFIXES = ("TF_", "CUDA_", "NVIDIA_", "XLA_", "OMP_", "MKL_", "KMP_", "GAS_")
+VARIABLE_PREFIXES = ("TF_", "CUDA_", "NVIDIA_", "XLA_", "OMP_", "MKL_", "KMP_")
 # Terraform's variables begin with TF_ too, and hold secrets.
-PRIVATE_VARIABLE = re.compile("TF_VAR_|TF_TOKEN_|TOKEN|SECRET|PASSWORD|API_KEY")
+PRIVATE_VARIABLE = re.compile("TF_VAR_|TF_TOKEN_|TF_CLI_|TOKEN|SECRET|PASSWORD|API_KEY")
 CUDA_LIBRARY = re.compile(r"/lib(cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl)\w*(-[0-9a-f]+)?\.so")
 
 
@@ -99,8 +99,27 @@ def loaded_cuda_libraries():
 
 def environment():
     """The environment variables that can change a run, without those that look private."""
-    return {name: without_home(value) for name, value in sorted(os.environ.items())
-            if name.startswith(VARIABLE_PREFIXES) and not PRIVATE_VARIABLE.search(name)}
+    return {name: without_home(value) for name, value in sorted(os.environ.items()) if _is_recorded(name)}
+
+
+def _is_recorded(variable):
+    return variable.startswith(VARIABLE_PREFIXES) and not PRIVATE_VARIABLE.search(variable)
+
+
+def shareable(facts):
+    """`facts` (of `provenance`, with those of resumed parts) without the folders of their machine.
+
+    Absolute paths of the command line keep their last part; `argv` begins with the module.
+    """
+    facts = dict(facts)
+    if "argv" in facts:
+        arguments = [re.sub(r"(^|=)(?:/[^/]*)*/(?=[^/])", r"\1", str(argument)) for argument in facts["argv"]]
+        facts["argv"] = [facts.get("module") or arguments[0]] + arguments[1:]
+    if "environment" in facts:
+        facts["environment"] = {name: value for name, value in facts["environment"].items() if _is_recorded(name)}
+    if "resumed" in facts:
+        facts["resumed"] = [shareable(part) for part in facts["resumed"]]
+    return facts
 
 
 def without_home(text):

@@ -8,7 +8,8 @@ import shutil
 import sys
 
 from runs.errors import UserError
-from runs.files import fsync_directory, read_json, user_errors
+from runs.files import atomic_write, fsync_directory, json_text, read_json, user_errors
+from runs.provenance import shareable
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
@@ -17,7 +18,7 @@ def publish(directory, results=RESULTS, force=False):
     """Copies a run to <results>/<experiment>/<method>[@<budget>]/seed-<n> and returns that path.
 
     Everything goes but checkpoints/, the lock, TensorBoard's event files and
-    temporaries. Raises UserError, one line, for a run that is unfinished, at
+    temporaries; the provenance loses the folders of its machine. Raises UserError, one line, for a run that is unfinished, at
     work, or made (in any of its parts) from a dirty or unknown commit, and,
     without force, where the target holds a run with another fingerprint.
     """
@@ -97,6 +98,8 @@ def _replace(source, target):
                     copy = new / os.path.relpath(os.path.join(folder, name), str(source))
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(os.path.join(folder, name), str(copy))
+        facts = shareable(read_json(source / "provenance.json"))
+        atomic_write(new / "provenance.json", json_text(facts) + "\n")
         if target.exists():
             target.rename(old)
         new.rename(target)

@@ -115,7 +115,8 @@ def read_benchmarks(results):
 
     Content: machine, load_before, sgemm_gflops, commit and rows, a list of
     {work, ours, peer, peer_name, unit, ratio} and perhaps share_of_sgemm and
-    peer_share_of_sgemm (fractions) and ratio_of_blocks (least, greatest); a
+    peer_share_of_sgemm (fractions), ratio_of_blocks (least, greatest), target
+    (the ratio aimed at), peak_mib and peer_peak_mib (memory); a
     ratio above 1 means that ours is faster. peer, peer_name and ratio are None
     where a row has no peer. Raises UserError as `read_runs` does.
     """
@@ -139,7 +140,7 @@ def _check_benchmark_row(where, row):
     missing = [key for key in ("work", "ours", "peer", "peer_name", "unit", "ratio") if key not in row]
     if missing:
         raise UserError("{} lacks {}".format(where, ", ".join(missing)))
-    for key in ("ours", "peer", "ratio", "share_of_sgemm", "peer_share_of_sgemm"):
+    for key in ("ours", "peer", "ratio", "share_of_sgemm", "peer_share_of_sgemm", "target", "peak_mib", "peer_peak_mib"):
         if key == "ours" or row.get(key) is not None:
             _check_number(where, row, key)
     blocks = row.get("ratio_of_blocks")

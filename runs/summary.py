@@ -73,7 +73,7 @@ class Group:
 
     def _teacher_command(self, run):
         given = {name: field["value"] for name, field in sorted(run.fields.items())
-                 if field["source"] == COMMAND_LINE}
+                 if field["source"] == COMMAND_LINE and name != "teacher.seed"}
         return teacher_command(self.experiment, run.seed) + "".join(
             " " + flag(name, value) for name, value in given.items())
 
@@ -106,8 +106,8 @@ def command(experiment, method, budget, seeds):
 
 
 def teacher_command(experiment, seed):
-    """The shortest line that trains the experiment's teacher where there is none yet."""
-    return "python -m gas_tf.run {} --budget smoke --seeds {}".format(experiment, seed)
+    """The line that trains an experiment's teacher anew."""
+    return "python -m gas_tf.run {} --method teacher --seeds {}".format(experiment, seed)
 
 
 def flag(name, value):

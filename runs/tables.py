@@ -9,14 +9,14 @@ from runs.markdown import code, table
 from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
 
-NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "benchmarks", "commands")
+NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
+         "benchmarks", "commands")
+KINDS = ("results", "plots", "samples")  # of which there is one for an experiment too
 
 LEGEND = (
     "last: at the last evaluation; best: at the evaluation with the highest {best_by}; ±: the standard deviation over "
     "seeds (of the sample, ddof 1); n: seeds; hours: by the clock, as a mean over seeds. Teachers' numbers are "
-    "those of their own training.{teacher}")
-TEACHER_NOTE = (
-    " A teacher is trained by the first command that finds none, in `runs/teachers/` or in the folder of its `--out`.")
+    "those of their own training.")
 
 
 class Blocks:
@@ -39,7 +39,7 @@ class Blocks:
     def render(self, name):
         """The Markdown of a block. Raises UserError, one line, for an unknown name."""
         kind, colon, experiment = name.partition(":")
-        if name not in NAMES and not (kind in ("results", "plots") and experiment) or experiment == "EXPERIMENT":
+        if name not in NAMES and not (kind in KINDS and experiment) or experiment == "EXPERIMENT":
             raise UserError("no block is called {!r}; known are {}".format(name, ", ".join(NAMES)))
         if kind == "claims":
             return claims_table(self.groups)
@@ -48,24 +48,36 @@ class Blocks:
         if colon:
             if not self.of(experiment):
                 return "No run of {} is recorded yet.".format(code(experiment))
-            return (results_table if kind == "results" else self._plot)(self.of(experiment))
+            return self._of_experiment(kind, self.of(experiment))
         if not self.groups:
             return "No run is recorded yet."
         if kind == "commands":
             return commands(self.groups)
-        parts = [results_table(self.of(one)) if kind == "results" else self._plot(self.of(one))
-                 for one in self.experiments()]
-        if kind == "results":
+        parts = [self._of_experiment(kind, self.of(one)) for one in self.experiments()]
+        if kind != "plots":
             parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(self.experiments(), parts)]
         return "\n\n".join(parts)
+
+    def _of_experiment(self, kind, groups):
+        return {"results": results_table, "plots": self._plot, "samples": self._samples}[kind](groups)
+
+    def _samples(self, groups):
+        """What the generators of each method draw at the end of its first seed."""
+        shown = [(group, group.runs[0].folder / "samples.png") for group in groups]
+        parts = ["{} (seed {}, after {:,} student steps):\n\n![{} of {}]({})".format(
+            code(group.name), group.runs[0].seed, group.runs[0].result["student_steps"], "Generated images",
+            group.name, self._link(path)) for group, path in shown if path.exists()]
+        return "\n\n".join(parts) or "No generated image is recorded yet."
+
+    def _link(self, path):
+        return os.path.relpath(str(path), str(self.root)).replace(os.sep, "/")
 
     def _plot(self, groups):
         experiment = groups[0].experiment
         path = plot_path(self.results, experiment)
         if path is None or all(group.trains_teacher for group in groups):
             return "No distillation of {} is recorded yet.".format(code(experiment))
-        link = os.path.relpath(str(path), str(self.root)).replace(os.sep, "/")
-        return "![{}: test {} against student steps]({})".format(experiment, groups[0].metric, link)
+        return "![{}: test {} against student steps]({})".format(experiment, groups[0].metric, self._link(path))
 
     def _benchmarks(self):
         if not self.benchmarks:
@@ -93,8 +105,7 @@ def results_table(groups):
             "<br>".join(code(commit) for commit in group.commits())])
     best_by = sorted({str(run.result.get("best_by", metric)).replace("_", " ")
                       for group in groups for run in group.runs})
-    note = TEACHER_NOTE if any(group.method == "teacher" for group in groups) else ""
-    return table(head, rows) + "\n\n" + LEGEND.format(best_by=" or ".join(best_by), teacher=note)
+    return table(head, rows) + "\n\n" + LEGEND.format(best_by=" or ".join(best_by))
 
 
 def _span(values, form):
@@ -123,12 +134,14 @@ def commands(groups):
 
 def benchmark_table(name, content):
     """One benchmark's rows and where they were measured."""
-    head = ["work", "ours", "peer", "peer's name", "unit", "ratio", "ours, of sgemm", "peer, of sgemm"]
-    shares = ("share_of_sgemm", "peer_share_of_sgemm")
-    rows = [[row["work"], _amount(row["ours"]), _amount(row["peer"]), row["peer_name"] or summary.DASH, row["unit"],
-             _ratio(row)] + [_share(row.get(key)) for key in shares] for row in content["rows"]]
-    if not any(row.get(key) is not None for row in content["rows"] for key in shares):
-        head, rows = head[:-2], [row[:-2] for row in rows]
+    columns = [("work", lambda row: row["work"]), ("ours", lambda row: _amount(row["ours"])),
+               ("peer", lambda row: _amount(row["peer"])), ("peer's name", lambda row: row["peer_name"] or summary.DASH),
+               ("unit", lambda row: row["unit"]), ("ratio", _ratio)]
+    columns += [(title, lambda row, key=key, form=form: form(row.get(key))) for title, key, form in (
+        ("aim", "target", _aim), ("ours, of sgemm", "share_of_sgemm", _share),
+        ("peer, of sgemm", "peer_share_of_sgemm", _share), ("our peak (MiB)", "peak_mib", _amount),
+        ("peer's peak (MiB)", "peer_peak_mib", _amount)) if any(row.get(key) is not None for row in content["rows"])]
+    head, rows = [title for title, _ in columns], [[form(row) for _, form in columns] for row in content["rows"]]
     gflops, commit = content["sgemm_gflops"], content["commit"]
     if isinstance(commit, dict):
         commit = str(commit.get("commit"))[:10] + ("-dirty" if commit.get("dirty") else "")
@@ -156,6 +169,10 @@ def _ratio(row):
         return summary.DASH
     blocks = row.get("ratio_of_blocks")
     return "{:.2f}".format(row["ratio"]) + (" ({:.2f} to {:.2f})".format(*blocks) if blocks else "")
+
+
+def _aim(value):
+    return summary.DASH if value is None else "≥ {:.1f}".format(value)
 
 
 def _share(value):

@@ -14,7 +14,24 @@ def squash(x, output):
     return tf.tanh(x) if output == 'tanh' else x
 
 
-class DCGAN(Network):
+class Generator(Network):
+    """A network of noise whose layers start from one law.
+
+    Attributes:
+      stddev: of the first weights, biases zero; 0: U(±1/√fan_in) for both.
+    """
+
+    stddev = 0.
+
+    def _layer(self, name, shape, outputs, fan_in):
+        """The kernel of `shape` and the bias of `outputs` numbers."""
+        law = normal(self.stddev) if self.stddev else uniform_fan_in(fan_in)
+        bias_law = constant(0.) if self.stddev else law
+        return (self.add_variable(name + '/kernel', shape, law),
+                self.add_variable(name + '/bias', [outputs], bias_law))
+
+
+class DCGAN(Generator):
     """dense → 8×8 → transposed 5×5 → transposed 5×5, no batch-norm.
 
     The literal reading of the paper (section 4.3 and table 4).
@@ -26,7 +43,7 @@ class DCGAN(Network):
       channels: of the image.
       output: 'tanh' (mapped to the range of normalised pixels) or 'linear'.
       pixel_range: (lowest, highest) value of a normalised pixel.
-      stddev: of the first weights.
+      stddev: of the first weights; 0 for U(±1/√fan_in).
     """
 
     def __init__(self, name, noise_size=100, widths=(128, 64), channels=1,
@@ -34,16 +51,15 @@ class DCGAN(Network):
         super().__init__(name)
         first, second = widths
         self.first, self.output, self.pixel_range = first, output, pixel_range
-        law = normal(stddev)
-        zero = constant(0.)
+        self.stddev = stddev
         units = SMALL * SMALL * first
         self.layers = [
-            (self.add_variable('dense/kernel', [noise_size, units], law),
-             self.add_variable('dense/bias', [units], zero)),
-            (self.add_variable('deconv1/kernel', [5, 5, second, first], law),
-             self.add_variable('deconv1/bias', [second], zero)),
-            (self.add_variable('deconv2/kernel', [5, 5, channels, second], law),
-             self.add_variable('deconv2/bias', [channels], zero))]
+            self._layer('dense', [noise_size, units], units, noise_size),
+            # An output pixel sees a quarter of the 5×5 taps, on average.
+            self._layer('deconv1', [5, 5, second, first], second,
+                        25 * first // 4),
+            self._layer('deconv2', [5, 5, channels, second], channels,
+                        25 * second // 4)]
 
     def __call__(self, noise):
         """Images `[b, 32, 32, channels]` from noise `[b, noise_size]`."""
@@ -58,7 +74,7 @@ class DCGAN(Network):
         return low + (high - low) * 0.5 * (tf.tanh(x) + 1.)
 
 
-class DAFLGenerator(Network):
+class DAFLGenerator(Generator):
     """DAFL's generator: nearest ×2 and 3×3 convolutions with batch-norm.
 
     With three widths it is DAFL's own (1,049,985 parameters at (128, 128, 64)
@@ -88,7 +104,7 @@ class DAFLGenerator(Network):
         self.widths, self.output = tuple(widths), output
         self.leak, self.epsilon, self.stddev = leak, epsilon, stddev
         units = SMALL * SMALL * widths[0]
-        self.dense = self._layer('dense', [noise_size, units], noise_size)
+        self.dense = self._layer('dense', [noise_size, units], units, noise_size)
         self.norms = [
             (self.add_variable('bn%d/scale' % i, [w], constant(1.)),
              self.add_variable('bn%d/offset' % i, [w], constant(0.)))
@@ -96,14 +112,8 @@ class DAFLGenerator(Network):
         sizes = tuple(widths) + (channels,)
         self.convolutions = [
             self._layer('conv%d' % (i + 1), [3, 3, sizes[i], sizes[i + 1]],
-                        9 * sizes[i])
+                        sizes[i + 1], 9 * sizes[i])
             for i in range(len(widths))]
-
-    def _layer(self, name, shape, fan_in):
-        law = normal(self.stddev) if self.stddev else uniform_fan_in(fan_in)
-        bias_law = constant(0.) if self.stddev else law
-        return (self.add_variable(name + '/kernel', shape, law),
-                self.add_variable(name + '/bias', shape[-1:], bias_law))
 
     def _rectified(self, x):
         return tf.nn.leaky_relu(x, self.leak) if self.leak else tf.nn.relu(x)

@@ -71,7 +71,7 @@ def test_another_configuration_in_the_same_folder(workshop):
     done = workshop.run(out, '--objective.gamma', '0.125', '--schedule.n-generator', '3')
     assert (done.code, done.out) == (2, '')
     assert done.one_line() == (
-        'error: %s holds a run with another configuration (objective.gamma: recorded 0.4, asked 0.125; '
+        'error: %s holds a run with another configuration (objective.gamma: recorded 2.0, asked 0.125; '
         'schedule.n_generator: recorded 1, asked 3): give another --out' % folder(out))
     done = workshop.run(out, '--teacher.epochs', '3')
     assert done.code == 2 and 'teacher.epochs: recorded 2, asked 3' in done.one_line()

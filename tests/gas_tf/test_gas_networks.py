@@ -392,12 +392,18 @@ def test_law_of_dafl():
 
 
 def test_law_of_dcgan():
-    values = first_values(lambda: DCGAN('g', 10, (16, 8), stddev=.02), 0)
-    for name, array in values.items():
-        if name.endswith('bias'):
-            assert np.all(array == 0), name
-        else:
-            assert_normal(array, .02, name)
+    fan_in = {'dense': 10, 'deconv1': 25 * 16 // 4, 'deconv2': 25 * 8 // 4}
+    for stddev in (0., .02):
+        values = first_values(lambda: DCGAN('g', 10, (16, 8), stddev=stddev), 0)
+        assert len(values) == 6
+        for name, array in values.items():
+            if not stddev:
+                assert_uniform(array, 1 / np.sqrt(fan_in[name.split('/')[1]]), name)
+                assert np.ptp(array) > 0 or array.size == 1
+            elif name.endswith('bias'):
+                assert np.all(array == 0), name
+            else:
+                assert_normal(array, .02, name)
 
 
 def test_laws():

@@ -108,11 +108,12 @@ def test_the_record(tmp_path, monkeypatch):
     options = types.SimpleNamespace(works=['gas'], torch_python=TORCH, blocks=2, steps=2)
     result = student_step.measure(options, Display())
     json_text(result)
-    assert {'machine', 'load_before', 'sgemm_gflops', 'commit', 'rows', 'memory'} <= set(result)
+    assert {'machine', 'load_before', 'sgemm_gflops', 'commit', 'rows'} <= set(result)
     assert len(result['rows']) == len(STEPS)
     for row in result['rows']:
         assert {'work', 'ours', 'peer', 'peer_name', 'unit', 'ratio', 'ours_ms', 'peer_ms', 'gflop', 'share_of_sgemm',
-                'peer_layout'} <= set(row)
+                'peer_layout', 'target', 'peak_mib', 'peer_peak_mib'} <= set(row)
+        assert row['peak_mib'] > 50 and row['peer_peak_mib'] > 50
         assert row['ratio'] == pytest.approx(row['ours'] / row['peer'])
     student_step.show(result, Display())
 

@@ -76,14 +76,17 @@ def test_a_repository_around_the_installation_is_not_ours(repository):
 
 def test_the_facts(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
-    monkeypatch.setenv("GAS_DATA", "/home/somebody/data:/home/somebodyelse")
+    monkeypatch.setenv("CUDA_CACHE_PATH", "/home/somebody/data:/home/somebodyelse")
+    monkeypatch.setenv("GAS_DATA", "/home/somebody/data")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/home/somebody/.terraformrc")
     monkeypatch.setenv("TF_VAR_password", "secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "5")
     facts = provenance({"teacher_hash": "x"}, devices=["CPU:0"])
     json.dumps(facts, allow_nan=False)
     assert facts["packages"]["numpy"] == numpy.__version__
-    assert facts["environment"]["GAS_DATA"] == "~/data:/home/somebodyelse"
+    assert facts["environment"]["CUDA_CACHE_PATH"] == "~/data:/home/somebodyelse"
+    assert not {"GAS_DATA", "TF_CLI_CONFIG_FILE"} & set(facts["environment"])
     assert facts["environment"]["OMP_NUM_THREADS"] == "3"
     assert "TF_VAR_password" not in facts["environment"] and "HOME" not in facts["environment"]
     assert facts["devices"] == ["CPU:0"] and facts["teacher_hash"] == "x"

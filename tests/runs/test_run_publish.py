@@ -48,8 +48,25 @@ def test_all_but_checkpoints_and_event_files(tmp_path):
     assert target == tmp_path / "results" / "toy" / "gas" / "seed-3"
     kept = ["config.json", "metrics.jsonl", "provenance.json", "result.json", "samples/samples.png"]
     assert files_in(tmp_path / "results") == [os.path.join("toy/gas/seed-3", name) for name in kept]
-    for name in kept:
+    for name in set(kept) - {"provenance.json"}:
         assert (target / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_no_folder_of_the_machine_is_published(tmp_path):
+    parts = [dict(CLEAN, module="gas_tf.run", argv=["/home/me/gas_tf/run.py", "mnist", "--out", "/home/me/out/",
+                                                    "--data-dir=/data/mnist", "--method", "gas", "runs/out", "1/2"],
+                  environment={"OMP_NUM_THREADS": "2", "TF_CLI_CONFIG_FILE": "/home/me/x", "GAS_DATA": "/home/me"}),
+             dict(CLEAN, module=None, argv=["/home/me/own.py", "/a/b c"])]
+    run = make_run(tmp_path / "run", parts)
+    published = json.loads((publish.publish(run, tmp_path) / "provenance.json").read_text())
+    recorded = json.loads((run / "provenance.json").read_text())
+    assert published.pop("argv") == ["gas_tf.run", "mnist", "--out", "out/", "--data-dir=mnist", "--method", "gas",
+                                     "runs/out", "1/2"]
+    assert published.pop("environment") == {"OMP_NUM_THREADS": "2"}
+    (resumed,), (before,) = published.pop("resumed"), recorded.pop("resumed")
+    assert resumed.pop("argv") == ["own.py", "b c"]
+    assert published == {key: value for key, value in recorded.items() if key not in ("argv", "environment")}
+    assert dict(resumed, argv=before["argv"]) == before
 
 
 def test_a_reduced_budget_is_a_suffix(tmp_path):

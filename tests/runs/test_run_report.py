@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from runs import claims, curves, markers, published, report, summary, tables
+from runs import claims, curves, markers, plots, published, report, summary, tables
 from runs.errors import UserError
 from runs.plots import plot_path
 from runs.published import read_runs
@@ -150,9 +150,8 @@ def test_a_teachers_command(results):
              fields={"teacher.seed": {"value": 1, "source": "command line"}})
     markdown = block(results, "results")
     row = cells(markdown, "`teacher`")
-    assert row["command"] == "`python -m gas_tf.run mnist --budget smoke --seeds 1 --teacher.seed 1`"
+    assert row["command"] == "`python -m gas_tf.run mnist --method teacher --seeds 1`"
     assert row["teacher (%)"] == row["last / teacher (%)"] == "–"
-    assert "A teacher is trained by the first command" in markdown
 
 
 def test_another_commands_record_keeps_its_line_without_folders(results):
@@ -227,6 +226,27 @@ def test_damaged_claims(tmp_path):
         claims.read_claims(tmp_path / "claims.json")
 
 
+def test_samples(results, tmp_path):
+    (make_run(results, seed=1) / "samples.png").write_bytes(b"")
+    (make_run(results, seed=0) / "samples.png").write_bytes(b"")
+    (make_run(results, "reset_only", budget="quick") / "samples.png").write_bytes(b"")
+    make_run(results, "student_kd")
+    assert tables.Blocks(results, tmp_path).render("samples:mnist") == (
+        "`gas` (seed 0, after 300 student steps):\n\n"
+        "![Generated images of gas](results/mnist/gas/seed-0/samples.png)\n\n"
+        "`reset_only@quick` (seed 0, after 300 student steps):\n\n"
+        "![Generated images of reset_only@quick](results/mnist/reset_only@quick/seed-0/samples.png)")
+    assert tables.Blocks(results, tmp_path).render("samples").startswith("**mnist**\n\n`gas` ")
+
+
+def test_methods_are_told_apart_by_colour(results):
+    from gas_tf import experiments
+    for method in set(experiments.METHODS) - {"teacher"}:
+        make_run(results, method)
+    colours = [colour for colour, _ in plots._styles(curves.curves(groups_of(results))).values()]
+    assert len(colours) == len(set(colours)) >= len(experiments.METHODS) - 1
+
+
 # Benchmarks and commands.
 
 def test_benchmarks(results):
@@ -238,15 +258,17 @@ def test_benchmarks(results):
                "commit": "0123456789abcdef", "rows": [row, alone]}
     (results / "benchmarks" / "steps.json").write_text(json.dumps(content))
     markdown = block(results, "benchmarks")
-    assert "| student step | 42.5 | 17 | PyTorch | steps/s | 2.50 | – | – |" in markdown
-    assert "| matrix \\| product | 1,234 | – | – | Gflop/s | – | 61 % | – |" in markdown
+    assert "| student step | 42.5 | 17 | PyTorch | steps/s | 2.50 | – |" in markdown
+    assert "| matrix \\| product | 1,234 | – | – | Gflop/s | – | 61 % |" in markdown
     assert ("**steps**: AMD EPYC, 2 cores; sgemm 81.25 Gflop/s; load before 0.1 0.2 0.3; commit `0123456789`. A ratio"
             in markdown)
     content.update(machine={"cpu": "AMD EPYC", "cores": 2}, busy=True, commit={"commit": "a" * 40, "dirty": True})
-    row.update(ratio_of_blocks=[2.25, 2.75], peer_share_of_sgemm=0.2)
+    row.update(ratio_of_blocks=[2.25, 2.75], peer_share_of_sgemm=0.2, target=1.3, peak_mib=812.25)
     markdown = tables.benchmark_table("steps", content)
     assert "AMD EPYC, 2 cores; " in markdown and "`aaaaaaaaaa-dirty`. Other work was running" in markdown
-    assert "| 2.50 (2.25 to 2.75) | – | 20 % |" in markdown
+    assert "| ratio | aim | ours, of sgemm | peer, of sgemm | our peak (MiB) |" in markdown
+    assert "| 2.50 (2.25 to 2.75) | ≥ 1.3 | – | 20 % | 812.2 |" in markdown
+    assert "| – | – | 61 % | – | – |" in markdown
     del row["ratio"]
     (results / "benchmarks" / "steps.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="steps.json row 1 lacks ratio"):

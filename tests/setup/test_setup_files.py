@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSION = '.'.join(platform.python_version_tuple()[:2])
 
 
-def find(*arguments, **environment):
+def find(version, *candidate, **environment):
     """(exit code, output, error) of find_python.sh, seeing only what is given."""
     done = subprocess.run(
-        ['/bin/sh', str(ROOT / 'find_python.sh')] + list(arguments),
+        ['/bin/sh', str(ROOT / 'find_python.sh'), version, 'SUCH_PYTHON'] + list(candidate),
         env=dict({'PATH': '/nowhere', 'HOME': '/nowhere'}, **environment),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         universal_newlines=True)
@@ -65,7 +65,7 @@ def test_none_is_one_line_that_says_what_to_do():
     code, said, error = find('3.99')
     assert (code, said) == (2, '')
     assert error.startswith('error: no CPython 3.99 found')
-    assert 'make PYTHON=' in error and '\n' not in error
+    assert 'make SUCH_PYTHON=' in error and '\n' not in error
 
 
 def test_a_wrong_candidate_is_refused(interpreter):
