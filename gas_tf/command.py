@@ -34,7 +34,7 @@ class Options:
     seeds: Tuple[int, ...] = (0,)
     """one run each"""
     budget: Literal['smoke', 'quick', 'paper'] = 'paper'
-    """seconds, about half an hour on 2 cores, or the paper's length"""
+    """seconds, a quarter of an hour on 2 cores, or the paper's length"""
     out: str = 'runs/out'
     """folder of the records"""
     data_dir: Optional[str] = None

@@ -11,7 +11,8 @@ from rich.progress import (
 from rich.table import Table
 
 UNFOLDED = 1000  # columns of a log file: more than any line has
-NARROW = 90      # columns of a terminal on which not everything fits a line
+NARROW = 90      # columns of a terminal on which not everything fits a line,
+TINY = 70        # and on which nothing does but name, count and time
 
 
 def duration(seconds):
@@ -51,13 +52,14 @@ class Display:
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield _Lines(self, title, done, total)
             return
-        narrow = self.console.width < NARROW
+        width = self.console.width
         columns = [TextColumn('{task.description}', markup=False),
-                   BarColumn(bar_width=5 if narrow else 30),
                    MofNCompleteColumn(),
-                   TextColumn('{task.fields[rate]}'),
                    TimeRemainingColumn(compact=True, elapsed_when_finished=True)]
-        if not narrow:
+        if width >= TINY:
+            columns.insert(2, TextColumn('{task.fields[rate]}'))
+            columns.insert(1, BarColumn(bar_width=5 if width < NARROW else 30))
+        if width >= NARROW:
             columns.append(TextColumn('{task.fields[note]}'))
         with Progress(*columns, console=self.console,
                       refresh_per_second=4) as progress:

@@ -145,6 +145,23 @@ def test_help_for_an_unknown_experiment():
         command.parse(['digitz', '--help'])
 
 
+def test_a_wrong_flag_beside_list(capsys):
+    assert run.main(['digits', '--list', '--metod', 'x']) == 2
+    assert capsys.readouterr() == ('', 'error: there is no --metod (did you mean --method?); --help lists all settings\n')
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['--seeds', '0', 'mnist'], 'name the experiment first'),
+    (['digits', '--out='], '--out is empty'),
+    (['digits', '--data-dir', ''], '--data-dir is empty'),
+    (['digits', '--teacher.seed', '4294967296'], 'below 2'),
+    (['digits', '--generator.shape', 'dcgn'], "did you mean 'dcgan'"),
+])
+def test_what_else_is_refused(arguments, said):
+    with pytest.raises(UserError, match=said):
+        command.parse(arguments)
+
+
 def test_list(capsys):
     assert run.main(['--list']) == 0
     text = capsys.readouterr().out

@@ -13,7 +13,7 @@ import pytest
 from command_processes import (
     EVERY, ROOT, Workshop, content, environment, finish, folder, reference, rows, start, teacher_folder,
     with_teacher)
-from gas_tf import run
+from gas_tf import command, run
 from gas_tf.display import Display
 
 
@@ -149,6 +149,35 @@ def test_a_run_that_diverges(workshop, tmp_path):
     assert rows(folder(out)) == [] and not (folder(out) / 'checkpoints').exists()
 
 
+def test_a_seed_that_diverges_stops_no_other(workshop, tmp_path):
+    out = with_teacher(tmp_path)
+    patch = ("real = distillation.Distillation.start\n"
+             "def start(self, session, values):\n"
+             "    real(self, session, values)\n"
+             "    if self.seed == 7:\n"
+             "        name = 'student/dense2/bias'\n"
+             "        self.state.load(session, {name: self.state.values(session)[name] * float('nan')})\n"
+             "distillation.Distillation.start = start")
+    done = workshop.run(out, '--seeds', '7', '8', patch=patch)
+    assert done.code == 2 and re.match('error: seed 7: .* has diverged', done.one_line())
+    assert 'student, seed 8 ' in done.out and 'seed 7 ' not in done.out
+    assert (folder(out, seed=8) / 'result.json').exists() and not (folder(out, seed=7) / 'result.json').exists()
+
+
+def test_the_method_that_trains_teachers(workshop, tmp_path):
+    done = workshop.run(tmp_path, '--method', 'teacher', '--seeds', '1', '0')
+    assert done.code == 0, done.err
+    assert re.search(r'teacher, seed 1 +[0-9.]+ %', done.out) and 'student' not in done.out
+    assert rows(teacher_folder(tmp_path)) == rows(teacher_folder(reference()[0]))
+    other = teacher_folder(tmp_path).with_name('seed-1')
+    assert content(other / 'result.json')['seed'] == content(other / 'teacher.json')['recipe']['seed'] == 1
+    assert content(other / 'teacher.json')['fingerprint'] != content(
+        teacher_folder(tmp_path) / 'teacher.json')['fingerprint']
+    assert sorted(path.name for path in (tmp_path / 'digits').iterdir()) == ['teacher']
+    again = workshop.run(tmp_path, '--method', 'teacher', '--seeds', '1', '0')
+    assert again.code == 0 and again.out == done.out[done.out.index('digits: accuracy'):]
+
+
 def test_a_reader_that_goes_away():
     """`| head -1`, in short: the process ends without a word."""
     process = start(reference()[0])
@@ -199,12 +228,12 @@ def test_several_seeds_have_a_mean(capsys):
     dataset = namedtuple('Dataset', 'test_labels')(np.repeat([0, 1], [6, 2]))
     teacher = namedtuple('Teacher', 'accuracy path')(.5, 'there')
     display = Display()
-    run._table(display, ('mnist', 'gas', 'paper'), dataset, teacher, results(.25, .75), [])
+    run._table(display, command.parse(['mnist'])[0], dataset, teacher, results(.25, .75))
     text = capsys.readouterr().out
     assert re.search('^mean ± std of 2 +50.00 ± 35.36 % +100.00 % *$', text, re.M)  # ddof 1
     assert re.search('^chance +75.00 % +150.00 % *$', text, re.M)
     assert re.search('^paper +98.79 % +99.44 % *$', text, re.M)  # of 99.35
-    run._table(display, ('digits', 'gas', 'paper'), dataset, teacher._replace(accuracy=0.), results(.25), [])
+    run._table(display, command.parse(['digits'])[0], dataset, teacher._replace(accuracy=0.), results(.25))
     text = capsys.readouterr().out
     assert 'mean' not in text and 'paper ' not in text and re.search('^student, seed 0 +25.00 % +25.00 % +1 s$', text,
                                                                      re.M)

@@ -130,7 +130,7 @@ def test_each_method_changes_what_its_name_says():
     for method in experiments.METHODS:
         values = settings.flatten(experiments.configuration('mnist', method)[0])
         changed[method] = {name: v for name, v in values.items() if v != default[name]}
-    assert changed['gas'] == {}
+    assert changed['gas'] == changed['teacher'] == {}
     stated = {'objective.gamma': .4, 'student.decay': 'constant', 'generator.decay': 'constant'}
     assert changed['gas_stated'] == stated
     assert changed['gas_literal'] == dict(stated, **{
@@ -163,6 +163,16 @@ def test_names_are_described():
     assert set(experiments.BUDGETS) == set(experiments.EXPERIMENTS)
     for budgets in experiments.BUDGETS.values():
         assert set(budgets) == {'paper', 'quick', 'smoke'} and budgets['paper'] == {}
+
+
+def test_no_figure_of_the_paper_for_another_task():
+    config = experiments.configuration('mnist')[0]
+    assert experiments.paper_accuracy('mnist', 'gas', config) == .9879
+    assert experiments.paper_accuracy('digits', 'gas', experiments.configuration('digits')[0]) is None
+    for name, value in (('data', 'digits'), ('inputs', 'noise')):
+        assert experiments.paper_accuracy('mnist', 'gas', settings.replace(config, name, value)) is None
+    real = experiments.configuration('mnist', 'student_kd')[0]
+    assert experiments.paper_accuracy('mnist', 'student_kd', real) == .9892
 
 
 def test_the_papers_figures_are_fractions():

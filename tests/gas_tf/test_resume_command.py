@@ -92,6 +92,15 @@ def from_scratch(out, threads):
     return out
 
 
+def on_one_core(out):
+    """A process that sees one core and is told nothing."""
+    with Workshop() as workshop:
+        done = workshop.run(out, patch='os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])')
+    assert done.code == 0, done.err
+    assert content(folder(out) / 'provenance.json')['cores'] == 1
+    return out
+
+
 @pytest.fixture(scope='module')
 def jobs(tmp_path_factory):
     """Name to future; two work at a time."""
@@ -103,11 +112,12 @@ def jobs(tmp_path_factory):
             'killed': job(killed_often),
             '1': job(from_scratch, '1'),
             '2': job(from_scratch, '2'),
+            'one core': job(on_one_core),
             'without generators': job(without_generators, tmp_path_factory.mktemp('killed')),
         }
 
 
-@pytest.mark.parametrize('threads', ['1', '2'])
+@pytest.mark.parametrize('threads', ['1', '2', 'one core'])
 def test_another_run_from_scratch_with_other_threads(jobs, threads):
     same(jobs[threads].result(), reference()[0])
 
