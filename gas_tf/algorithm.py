@@ -60,6 +60,7 @@ class Distillation:
     Attributes:
       student_steps, generator_steps, resets: counters, the totals so far.
       state: the `State` of student, generators and both optimisers.
+      step: placeholder, scalar int64: which step's noise and rate.
     """
 
     def __init__(self, teacher, student, inputs, config, seed):
@@ -67,7 +68,7 @@ class Distillation:
         self.schedule, self.seed = config.schedule, seed
         self.objective = config.objective
         self.student_steps = self.generator_steps = self.resets = 0
-        self._step = tf.placeholder(tf.int64, [], 'step')
+        self.step = tf.placeholder(tf.int64, [], 'step')
         self._student_optimizer = tf.train.AdamOptimizer(
             self._rate(config.student, self.schedule.student_steps),
             name='student_adam')
@@ -89,12 +90,12 @@ class Distillation:
         """The learning rate of a step; cosine reaches zero after `steps`."""
         if network.decay == 'constant':
             return network.learning_rate
-        share = tf.cast(self._step, tf.float32) / steps
+        share = tf.cast(self.step, tf.float32) / steps
         return network.learning_rate * 0.5 * (1. + tf.cos(math.pi * share))
 
     def _towers(self, stream):
         """Teacher and student on each sub-batch of a step's inputs."""
-        images = self.inputs.sub_batches(stream, self._step)
+        images = self.inputs.sub_batches(stream, self.step)
         teachers = [self.teacher(x) for x in images]
         return (images, [Categorical(t.logits) for t in teachers],
                 [t.features for t in teachers],
@@ -165,7 +166,7 @@ class Distillation:
 
     def student_step(self, session):
         """One update of the student; returns its loss."""
-        feed = {self._step: self.student_steps}
+        feed = {self.step: self.student_steps}
         feed.update(self.inputs.feed(self.student_steps))
         values = session.run(self._student_update, feed)
         self.student_steps += 1
@@ -174,7 +175,7 @@ class Distillation:
     def generator_step(self, session):
         """One update of the generators; returns its loss terms."""
         values = session.run(
-            self._generator_update, {self._step: self.generator_steps})
+            self._generator_update, {self.step: self.generator_steps})
         self.generator_steps += 1
         return _scalars(values)
 
@@ -202,16 +203,23 @@ class Distillation:
             setattr(self, name, int(values.pop('counters/' + name)))
         self.state.load(session, values)
 
+    def agreement(self):
+        """Share of a batch of fresh noise on which both give the same class."""
+        _, teachers, _, students = self._towers('agreement noise')
+        return tf.reduce_mean(tf.concat(
+            [tf.cast(tf.equal(tf.argmax(t.logits, 1), tf.argmax(s.logits, 1)),
+                     tf.float32) for t, s in zip(teachers, students)], axis=0))
+
     def collapse_measures(self, session):
         """Measures on one batch of fresh noise; {} without generators."""
         if not self.inputs.bank:
             return {}
-        batch = session.run(self._monitor, {self._step: self.student_steps})
+        batch = session.run(self._monitor, {self.step: self.student_steps})
         return collapse.measures(batch['probs'], batch['images'])
 
     def samples(self, session):
         """Images of fixed noise: list over generators of `[b, ...]`."""
-        return session.run(self._monitor['images'], {self._step: 0})
+        return session.run(self._monitor['images'], {self.step: 0})
 
 
 def _apply(optimizer, gradients, variables):

@@ -47,7 +47,8 @@ class Display:
     def progress(self, title, done, total):
         """Shows work that goes from `done` to `total` steps.
 
-        Yields an object with `update(step, row=None)`.
+        Yields an object with `update(step, note=None)`, which shows a note
+        such as 'accuracy 0.9750' with the step.
         """
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield _Lines(self, title, done, total)
@@ -86,12 +87,12 @@ class _Bar:
         self._progress, self._task = progress, task
         self._first, self._started = done, time.time()
 
-    def update(self, step, row=None):
-        """Shows `step`; the accuracy too when there is a row of the log."""
+    def update(self, step, note=None):
+        """Shows `step`, and the note until the next one."""
         elapsed = max(time.time() - self._started, 1e-9)
         fields = {'rate': '%.1f/s' % ((step - self._first) / elapsed)}
-        if row:
-            fields['note'] = 'accuracy %.4f' % row['accuracy']
+        if note:
+            fields['note'] = note
         self._progress.update(self._task, completed=step, **fields)
 
 
@@ -103,15 +104,14 @@ class _Lines:
         self._first, self._started = done, time.time()
         self._said = 0.
 
-    def update(self, step, row=None):
-        """A line for an evaluation, unless one has just been written."""
+    def update(self, step, note=None):
+        """A line for a note, unless one has just been written."""
         now = time.time()
-        if not row or (now - self._said < self.QUIET and step < self._total):
+        if not note or (now - self._said < self.QUIET and step < self._total):
             return
         self._said = now
         rate = (step - self._first) / max(now - self._started, 1e-9)
         left = (self._total - step) / max(rate, 1e-9)
         self._display.line(
-            '%s: %d/%d steps, accuracy %.4f, %.1f steps/s, %s left' % (
-                self._title, step, self._total, row['accuracy'], rate,
-                duration(left)))
+            '%s: %d/%d steps, %s, %.1f steps/s, %s left' % (
+                self._title, step, self._total, note, rate, duration(left)))

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from gas_tf import collapse, inputs, settings, teachers
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import split_validation
-from gas_tf.evaluation import Accuracy
+from gas_tf.evaluation import OnTest
 from gas_tf.experiments import paper_accuracy
 from gas_tf.networks.generators import DAFLGenerator, DCGAN, GeneratorBank
 from gas_tf.networks.lenet import LeNet
@@ -24,23 +24,31 @@ def folder(out, experiment, method, budget, seed):
     return Path(out) / experiment / name / ('seed-%d' % seed)
 
 
-def generator_bank(config, dataset):
-    """The generators of a configuration, `generator_0` and on."""
-    generator = config.generator
-    channels = dataset.train_images.shape[-1]
+def generator_bank(generator, image, pixel_range):
+    """The generators `generator_0` and on.
+
+    Args:
+      generator: an `experiments.Generator`.
+      image: (height, width, channels) of what they draw.
+      pixel_range: (lowest, highest) value of a normalised pixel, for dcgan.
+
+    Raises:
+      UserError: widths or sides do not fit the shape.
+    """
+    lengths = {'dcgan': [2], 'dafl': [2, 3]}[generator.shape]
+    if len(generator.widths) not in lengths:
+        raise UserError('generator.widths: %s takes %s numbers' % (
+            generator.shape, ' or '.join(map(str, lengths))))
+    if image[0] % 4 or image[1] % 4:
+        raise UserError('images of %dx%d cannot be generated: both sides must '
+                        'be multiples of 4' % tuple(image[:2]))
     common = dict(noise_size=generator.noise_size, widths=generator.widths,
-                  channels=channels, output=generator.output,
+                  image=image, output=generator.output,
                   stddev=generator.stddev)
     if generator.shape == 'dcgan':
-        if len(generator.widths) != 2:
-            raise UserError('generator.widths: dcgan takes two numbers')
-        low, high = (float((level - dataset.mean) / dataset.std)
-                     for level in (0., 1.))
         return GeneratorBank([
-            DCGAN('generator_%d' % i, pixel_range=(low, high), **common)
+            DCGAN('generator_%d' % i, pixel_range=pixel_range, **common)
             for i in range(generator.count)])
-    if len(generator.widths) not in (2, 3):
-        raise UserError('generator.widths: dafl takes two or three numbers')
     return GeneratorBank([
         DAFLGenerator('generator_%d' % i, leak=generator.leak,
                       epsilon=generator.epsilon, **common)
@@ -51,8 +59,11 @@ def source_of_inputs(config, dataset, train_indices, seed):
     """What the student learns from, as `config.inputs` says."""
     batch_size = config.schedule.batch_size
     if config.inputs == 'generated':
-        return inputs.Generated(generator_bank(config, dataset), seed,
-                                batch_size, config.generator.noise_size)
+        bank = generator_bank(
+            config.generator, dataset.train_images.shape[1:],
+            [(level - dataset.mean) / dataset.std for level in (0., 1.)])
+        return inputs.Generated(
+            bank, seed, batch_size, config.generator.noise_size)
     if config.inputs == 'noise':
         return inputs.Noise(seed, batch_size, dataset.train_images.shape[1:])
     return inputs.Real(seed, batch_size, dataset.train_images[train_indices])
@@ -98,45 +109,61 @@ def run(config, sources, experiment, method, budget, seed, dataset, teacher,
            {'value': teacher.fingerprint, 'source': 'its weights'}})
     directory = folder(out, experiment, method, budget, seed)
     with Record(directory, fields) as record:
-        result = record.result()
-        if result:
-            return result
-        with tf.Graph().as_default() as graph:
+        if record.result():
+            return record.result()
+        with tf.Graph().as_default():
             train_indices, validation_indices = split_validation(
                 dataset, config.teacher.validation, config.teacher.seed)
             algorithm = build(config, dataset, train_indices, seed)
-            accuracy = Accuracy(
-                algorithm.student, dataset.train_images.shape[1:])
-            recording = Recording(
-                record, [v.op.name for v in algorithm.student.variables])
-            with determinism.new_session(graph) as session:
-                facts = record.write_provenance(
-                    {'data': dataset.md5s, 'teacher': teacher.fingerprint},
-                    devices)
-                algorithm.start(session, teacher.values)
-                values = recording.resume()
-                if values:
-                    algorithm.load(session, values)
-                validation = (dataset.train_images[validation_indices],
-                              dataset.train_labels[validation_indices])
-                _loop(algorithm, session, recording, accuracy, dataset,
-                      validation, display, '%s %s seed %d'
-                      % (experiment, method, seed))
-                if algorithm.inputs.bank:
-                    save_samples(directory / 'samples.png',
-                                 algorithm.samples(session),
-                                 dataset.mean, dataset.std)
-        return recording.finish(
-            experiment=experiment, method=method, seed=seed, budget=budget,
-            teacher=teacher.accuracy,
-            student_steps=algorithm.student_steps,
-            generator_steps=algorithm.generator_steps,
-            paper=paper_accuracy(experiment, method, config),
-            commit=facts['commit'])
+            return distil_recorded(
+                record, algorithm, teacher.values,
+                OnTest(algorithm.student, dataset, validation_indices),
+                display, '%s %s seed %d' % (experiment, method, seed),
+                {'data': dataset.md5s, 'teacher': teacher.fingerprint}, devices,
+                (dataset.mean, dataset.std), experiment=experiment,
+                method=method, seed=seed, budget=budget,
+                teacher=teacher.accuracy,
+                paper=paper_accuracy(experiment, method, config))
 
 
-def _loop(algorithm, session, recording, accuracy, dataset, validation,
-          display, title):
+def distil_recorded(record, algorithm, teacher_values, evaluation, display,
+                    title, extra, devices, pixels, **result):
+    """Runs algorithm 1 to its end, from its start or its last checkpoint.
+
+    Args:
+      record: an open `runs.record.Record` without a result.
+      algorithm: a `Distillation` in the current graph.
+      teacher_values: {variable name: array}.
+      evaluation: a function of a session to numbers for the log, with the
+        names `metric` and `best_by` (`evaluation.OnTest`).
+      display, title: where and under which name progress is shown.
+      extra, devices: for the provenance.
+      pixels: (mean, std) of the normalised images, for `samples.png`.
+      result: what else result.json says.
+
+    Returns:
+      The content of result.json.
+    """
+    recording = Recording(
+        record, [v.op.name for v in algorithm.student.variables],
+        evaluation.metric, evaluation.best_by)
+    with determinism.new_session(tf.get_default_graph()) as session:
+        facts = record.write_provenance(extra, devices)
+        algorithm.start(session, teacher_values)
+        values = recording.resume()
+        if values:
+            algorithm.load(session, values)
+        _loop(algorithm, session, recording, evaluation, display, title)
+        if algorithm.inputs.bank:
+            save_samples(record.directory / 'samples.png',
+                         algorithm.samples(session), *pixels)
+    return recording.finish(
+        student_steps=algorithm.student_steps,
+        generator_steps=algorithm.generator_steps, commit=facts['commit'],
+        **result)
+
+
+def _loop(algorithm, session, recording, evaluation, display, title):
     """Algorithm 1 with an evaluation and a checkpoint every so often."""
     schedule, losses = algorithm.schedule, []
     with display.progress(
@@ -153,16 +180,15 @@ def _loop(algorithm, session, recording, accuracy, dataset, validation,
                 'resets': algorithm.resets,
                 'images_generated': schedule.batch_size * (
                     step + algorithm.generator_steps)
-                if algorithm.inputs.bank else 0,
-                'accuracy': accuracy(
-                    session, dataset.test_images, dataset.test_labels),
-                'validation_accuracy': accuracy(session, *validation)}
+                if algorithm.inputs.bank else 0}
+            row.update(evaluation(session))
             row.update({name: sum(row[name] for row in losses) / len(losses)
                         for name in losses[0]})
             row.update(algorithm.collapse_measures(session))
             losses = []
             row = recording.evaluated(step, row, algorithm.values(session))
-            bar.update(step, row)
+            bar.update(step, '%s %.4f' % (
+                evaluation.metric, row[evaluation.metric]))
             if 'class_histogram' in row:
                 warning = collapse.warning(row)
                 if warning:

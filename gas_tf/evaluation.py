@@ -1,4 +1,4 @@
-"""Accuracy of a classifier on labelled images."""
+"""What a student is worth, in numbers of the log."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -33,3 +33,57 @@ class Accuracy:
             right += int(np.sum(
                 answers[:len(part)] == labels[start:start + CHUNK]))
         return right / len(images)
+
+
+class OnTest:
+    """Accuracy on a data set's test images, and on training images set aside.
+
+    Args:
+      student: network: images to `Outputs`, in the current graph.
+      dataset: a `data.dataset.Dataset`.
+      validation_indices: positions of the training images set aside.
+    """
+
+    metric, best_by = 'accuracy', 'validation_accuracy'
+
+    def __init__(self, student, dataset, validation_indices):
+        self._accuracy = Accuracy(student, dataset.train_images.shape[1:])
+        self._test = dataset.test_images, dataset.test_labels
+        self._validation = (dataset.train_images[validation_indices],
+                            dataset.train_labels[validation_indices])
+
+    def __call__(self, session):
+        """{name in the log: share}."""
+        return {'accuracy': self._accuracy(session, *self._test),
+                'validation_accuracy': self._accuracy(session, *self._validation)}
+
+
+class OnData:
+    """Accuracy on images `[n, ...]` with labels `[n]`, whose best is kept too."""
+
+    metric = best_by = 'accuracy'
+
+    def __init__(self, student, images, labels):
+        self._accuracy = Accuracy(student, images.shape[1:])
+        self._data = images, labels
+
+    def __call__(self, session):
+        return {'accuracy': self._accuracy(session, *self._data)}
+
+
+class Agreement:
+    """Share of fresh generated inputs on which teacher and student agree.
+
+    What can be said without any data.  It is no accuracy: the generators seek
+    inputs on which the two differ.
+    """
+
+    metric = best_by = 'agreement'
+
+    def __init__(self, algorithm):
+        self._algorithm = algorithm
+        self._share = algorithm.agreement()
+
+    def __call__(self, session):
+        return {'agreement': float(session.run(
+            self._share, {self._algorithm.step: self._algorithm.student_steps}))}

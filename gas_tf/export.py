@@ -21,9 +21,9 @@ from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
 from gas_tf.experiments import Experiment
 from gas_tf.networks.lenet import LeNet
-from gas_tf.recording import BEST
+from gas_tf.recording import best_model
 from gas_tf.state import State, named
-from runs import checkpoint, determinism
+from runs import determinism
 from runs.errors import UserError
 from runs.files import atomic_write, read_json, user_errors
 
@@ -49,13 +49,10 @@ def best_student(run):
         raise UserError('%s is not the folder of a distillation: it has no '
                         'config.json of one' % run)
     config = settings.restored(Experiment(), recorded)
-    saved = checkpoint.load(run / 'checkpoints')
-    if saved is None:
+    values = best_model(run / 'checkpoints')
+    if values is None:
         raise UserError('%s has no checkpoint: published records have none; '
                         'its command makes it again' % run)
-    prefix = BEST + 'student/'
-    values = {name[len(BEST):]: array for name, array in saved.arrays.items()
-              if name.startswith(prefix)}
     if config.data == 'digits':
         return values, digits.MEAN, digits.STD
     source = SOURCES[config.data]

@@ -11,6 +11,23 @@ from runs.errors import Diverged
 BEST = 'best/'  # prefix of the best model's arrays in a checkpoint
 
 
+def best_model(checkpoints):
+    """{variable name: array} of the best model so far; None without a checkpoint."""
+    saved = checkpoint.load(checkpoints)
+    return saved and _split(saved.arrays)[1]
+
+
+def _split(arrays):
+    """(training state, best model) of a checkpoint's arrays."""
+    state, best = {}, {}
+    for name, array in arrays.items():
+        if name.startswith(BEST):
+            best[name[len(BEST):]] = array
+        else:
+            state[name] = array
+    return state, best
+
+
 class Recording:
     """Keeps one run's log, checkpoints, best model and result.
 
@@ -20,10 +37,14 @@ class Recording:
     Args:
       record: an open `runs.record.Record`.
       model: names of the arrays that make up the model whose best is kept.
+      metric: name in the log of what the result tells, last and best.
+      best_by: name in the log of what chooses the best, the greatest.
     """
 
-    def __init__(self, record, model):
+    def __init__(self, record, model, metric='accuracy',
+                 best_by='validation_accuracy'):
         self.record, self.model = record, list(model)
+        self.metric, self.best_by = metric, best_by
         self.best, self.best_values = None, {}
         self._seconds_before, self._started = 0., time.time()
         self._summaries = None
@@ -37,11 +58,8 @@ class Recording:
         self.record.rewind(saved.extra['log_position'])
         self._seconds_before = saved.extra['wall_seconds']
         self.best = saved.extra['best']
-        self.best_values = {name[len(BEST):]: array
-                            for name, array in saved.arrays.items()
-                            if name.startswith(BEST)}
-        return {name: array for name, array in saved.arrays.items()
-                if not name.startswith(BEST)}
+        values, self.best_values = _split(saved.arrays)
+        return values
 
     @property
     def wall_seconds(self):
@@ -53,7 +71,7 @@ class Recording:
 
         Args:
           step: student steps so far.
-          row: dict for the log; `validation_accuracy` chooses the best.
+          row: dict for the log, `metric` and `best_by` in it.
           values: the whole training state.
 
         Raises:
@@ -70,11 +88,9 @@ class Recording:
                    fingerprint=checkpoint.fingerprint(values))
         self.record.append(row)
         self._summarise(step, row)
-        if self.best is None or (
-                row['validation_accuracy'] > self.best['validation_accuracy']):
-            self.best = {
-                'step': step, 'accuracy': row['accuracy'],
-                'validation_accuracy': row['validation_accuracy']}
+        if self.best is None or row[self.best_by] > self.best[self.best_by]:
+            self.best = {'step': step, self.metric: row[self.metric],
+                         self.best_by: row[self.best_by]}
             self.best_values = {name: values[name] for name in self.model}
         arrays = dict(values)
         arrays.update(
@@ -101,13 +117,13 @@ class Recording:
     def finish(self, **result):
         """Writes result.json from the log and what the caller adds."""
         rows = self.record.rows()
-        accuracies = [row['accuracy'] for row in rows]
+        found = [row[self.metric] for row in rows]
         result = dict(
-            {'metric': 'accuracy', 'last': accuracies[-1],
-             'best': self.best['accuracy'],
-             'best_by': 'validation_accuracy',
+            {'metric': self.metric, 'last': found[-1],
+             'best': self.best[self.metric],
+             'best_by': self.best_by,
              'best_step': self.best['step'],
-             'mean_last_10': float(np.mean(accuracies[-10:])),
+             'mean_last_10': float(np.mean(found[-10:])),
              'wall_seconds': rows[-1]['wall_seconds'],
              'fingerprint': rows[-1]['fingerprint']}, **result)
         self.record.write_result(result)

@@ -151,7 +151,7 @@ def _check_fit(config, dataset):
                             'those for validation' % (name, size, images))
     if config.inputs == 'generated':
         with tf.Graph().as_default():
-            distillation.generator_bank(config, dataset)
+            distillation.source_of_inputs(config, dataset, None, 0)
 
 
 def _table(display, options, dataset, teacher, results):

@@ -215,7 +215,8 @@ def train(config, sources, dataset, directory, display, devices=None):
                     values['counters/steps'] = np.int64(training.steps)
                     row['student_step'] = training.steps
                     row = recording.evaluated(training.steps, row, values)
-                    bar.update(training.steps, row)
+                    bar.update(
+                        training.steps, 'accuracy %.4f' % row['accuracy'])
         recording.finish(
             experiment=config.data, method='teacher', seed=teacher.seed,
             budget='paper', teacher=recording.best['accuracy'],

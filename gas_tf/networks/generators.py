@@ -6,7 +6,7 @@ from gas_tf.networks.layers import (
     batch_normalisation, transposed_convolution, upsampling_kernel)
 from gas_tf.networks.network import Network, constant, normal, uniform_fan_in
 
-SMALL = 8  # side of the first feature map; two doublings give 32×32
+IMAGE = (32, 32, 1)  # height, width, channels; two doublings of the first map
 
 
 def squash(x, output):
@@ -32,27 +32,30 @@ class Generator(Network):
 
 
 class DCGAN(Generator):
-    """dense → 8×8 → transposed 5×5 → transposed 5×5, no batch-norm.
+    """dense → small map → transposed 5×5 → transposed 5×5, no batch-norm.
 
     The literal reading of the paper (section 4.3 and table 4).
 
     Args:
       name: variable scope.
       noise_size: length of z.
-      widths: channels of the 8×8 and of the 16×16 map.
-      channels: of the image.
+      widths: channels of the map at a quarter of the image's sides, and of
+        that at half of them.
+      image: (height, width, channels), both sides multiples of 4.
       output: 'tanh' (mapped to the range of normalised pixels) or 'linear'.
       pixel_range: (lowest, highest) value of a normalised pixel.
       stddev: of the first weights; 0 for U(±1/√fan_in).
     """
 
-    def __init__(self, name, noise_size=100, widths=(128, 64), channels=1,
+    def __init__(self, name, noise_size=100, widths=(128, 64), image=IMAGE,
                  output='tanh', pixel_range=(-1., 1.), stddev=0.02):
         super().__init__(name)
         first, second = widths
-        self.first, self.output, self.pixel_range = first, output, pixel_range
+        height, width, channels = image
+        self.small = [height // 4, width // 4, first]
+        self.output, self.pixel_range = output, pixel_range
         self.stddev = stddev
-        units = SMALL * SMALL * first
+        units = self.small[0] * self.small[1] * first
         self.layers = [
             self._layer('dense', [noise_size, units], units, noise_size),
             # An output pixel sees a quarter of the 5×5 taps, on average.
@@ -62,10 +65,10 @@ class DCGAN(Generator):
                         25 * second // 4)]
 
     def __call__(self, noise):
-        """Images `[b, 32, 32, channels]` from noise `[b, noise_size]`."""
+        """Images `[b, *image]` from noise `[b, noise_size]`."""
         (kernel, bias), (kernel1, bias1), (kernel2, bias2) = self.layers
         x = tf.nn.relu(tf.matmul(noise, kernel) + bias)
-        x = tf.reshape(x, [-1, SMALL, SMALL, self.first])
+        x = tf.reshape(x, [-1] + self.small)
         x = tf.nn.relu(transposed_convolution(x, kernel1) + bias1)
         x = transposed_convolution(x, kernel2) + bias2
         if self.output == 'linear':
@@ -86,9 +89,9 @@ class DAFLGenerator(Generator):
     Args:
       name: variable scope.
       noise_size: length of z.
-      widths: channels of the 8×8 map, of the 16×16 map and, with three, of
-        the 32×32 map.
-      channels: of the image.
+      widths: channels of the map at a quarter of the image's sides, of that
+        at half of them and, with three, of that of the image's size.
+      image: (height, width, channels), both sides multiples of 4.
       output: 'tanh' or 'linear', before the last normalisation.
       leak: slope of the rectifier below zero.
       epsilon: of the batch-norms between convolutions.  DAFL's is 0.8, which
@@ -98,12 +101,14 @@ class DAFLGenerator(Generator):
 
     EPSILON = 1e-5  # of the first and the last batch-norm
 
-    def __init__(self, name, noise_size=100, widths=(128, 128, 64), channels=1,
+    def __init__(self, name, noise_size=100, widths=(128, 128, 64), image=IMAGE,
                  output='tanh', leak=0.2, epsilon=0.8, stddev=0.):
         super().__init__(name)
         self.widths, self.output = tuple(widths), output
         self.leak, self.epsilon, self.stddev = leak, epsilon, stddev
-        units = SMALL * SMALL * widths[0]
+        height, width, channels = image
+        self.small = [height // 4, width // 4, widths[0]]
+        units = self.small[0] * self.small[1] * widths[0]
         self.dense = self._layer('dense', [noise_size, units], units, noise_size)
         self.norms = [
             (self.add_variable('bn%d/scale' % i, [w], constant(1.)),
@@ -123,10 +128,10 @@ class DAFLGenerator(Generator):
         return batch_normalisation(x, epsilon, *self.norms[index])
 
     def __call__(self, noise):
-        """Images `[b, 32, 32, channels]` from noise `[b, noise_size]`."""
+        """Images `[b, *image]` from noise `[b, noise_size]`."""
         kernel, bias = self.dense
         x = tf.matmul(noise, kernel) + bias
-        x = tf.reshape(x, [-1, SMALL, SMALL, self.widths[0]])
+        x = tf.reshape(x, [-1] + self.small)
         x = self._normalised(x, 0)
         if len(self.widths) == 2:
             x = self._rectified(x)

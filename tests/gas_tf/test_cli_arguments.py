@@ -61,7 +61,7 @@ def refused(tmp_path, capsys):
     (['digits', '--student.widths', '1', '2', '0', '4'], '--student.widths is 0: give a whole number from 1 on'),
     (['digits', '--schedule.student-steps', '150'], 'schedule.student_steps is 150: give a multiple'),
     (['digits', '--generator.count', '3'], 'schedule.batch_size is 256: give a multiple of generator.count'),
-    (['digits', '--generator.widths', '1'], 'generator.widths: dafl takes two or three numbers'),
+    (['digits', '--generator.widths', '1'], 'generator.widths: dafl takes 2 or 3 numbers'),
     (['digits', '--teacher.batch-size', '1200'], 'teacher.batch_size is 1200: there are 1097 training images'),
     (['digits', '--method', 'student_kd', '--schedule.batch-size', '1200'], 'schedule.batch_size is 1200: there are'),
     (['digits', '--teacher.validation', '1297'], 'cannot keep 1297 of 1297 training images'),

@@ -42,7 +42,7 @@ def assert_close(actual, expected, tolerance=1e-5, name=''):
 @pytest.mark.parametrize('build, parameters', [
     (lambda: LeNet('n', LENET5), 61706),
     (lambda: LeNet('n', LENET5_HALF), 15738),
-    (lambda: DAFLGenerator('n', 100, (128, 128, 64), 1), 1049985)])
+    (lambda: DAFLGenerator('n', 100, (128, 128, 64)), 1049985)])
 def test_parameters(build, parameters):
     with tf.Graph().as_default():
         network = build()
@@ -153,7 +153,7 @@ def normalised(x, epsilon):
     return (x - mean) / np.sqrt(np.mean((x - mean) ** 2, axis=(0, 1, 2)) + epsilon)
 
 
-def plain_dafl(values, noise, widths, output, leak, epsilon):
+def plain_dafl(values, noise, widths, image, output, leak, epsilon):
     def norm(x, index):
         x = normalised(x, epsilon if index else 1e-5)
         return x * values['g/bn%d/scale' % index] + values['g/bn%d/offset' % index]
@@ -169,7 +169,7 @@ def plain_dafl(values, noise, widths, output, leak, epsilon):
         return x.repeat(2, axis=1).repeat(2, axis=2)
 
     x = noise @ values['g/dense/kernel'] + values['g/dense/bias']
-    x = norm(x.reshape(-1, 8, 8, widths[0]), 0)
+    x = norm(x.reshape(-1, image[0] // 4, image[1] // 4, widths[0]), 0)
     if len(widths) == 3:
         x = rectified(norm(conv(doubled(x), 1), 1))
         x = rectified(norm(conv(doubled(x), 2), 2))
@@ -180,9 +180,9 @@ def plain_dafl(values, noise, widths, output, leak, epsilon):
     return normalised(np.tanh(x) if output == 'tanh' else x, 1e-5)
 
 
-def plain_dcgan(values, noise, widths, output, pixel_range):
+def plain_dcgan(values, noise, widths, image, output, pixel_range):
     x = np.maximum(noise @ values['g/dense/kernel'] + values['g/dense/bias'], 0)
-    x = x.reshape(-1, 8, 8, widths[0])
+    x = x.reshape(-1, image[0] // 4, image[1] // 4, widths[0])
     x = np.maximum(transposed(x, values['g/deconv1/kernel']) + values['g/deconv1/bias'], 0)
     x = transposed(x, values['g/deconv2/kernel']) + values['g/deconv2/bias']
     if output == 'linear':
@@ -191,13 +191,13 @@ def plain_dcgan(values, noise, widths, output, pixel_range):
     return low + (high - low) * (np.tanh(x) + 1) / 2
 
 
-def check_generator(build, plain, channels, scale):
+def check_generator(build, plain, image, scale):
     """Values, and the slope along a random direction of every variable."""
     noise = np.random.RandomState(5).uniform(-1, 1, (6, 4)).astype(np.float32)
     with tf.Graph().as_default() as graph:
         generator = build()
         images = generator(tf.constant(noise))
-        upstream = draw(6, 32, 32, channels, seed=7)
+        upstream = draw(6, *image, seed=7)
         loss = tf.reduce_sum(images * upstream.astype(np.float32))
         gradients = dict(zip([v.op.name for v in generator.variables],
                              tf.gradients(loss, generator.variables)))
@@ -206,7 +206,7 @@ def check_generator(build, plain, channels, scale):
             load(session, generator, values)
             images, gradients = session.run([images, gradients])
     wide = {name: a.astype(np.float64) for name, a in values.items()}
-    assert images.shape == (6, 32, 32, channels)
+    assert images.shape == (6,) + image
     assert_close(images, plain(wide, noise.astype(np.float64)), 2e-5)
     for index, name in enumerate(sorted(wide)):
         direction = draw(*wide[name].shape, seed=index)
@@ -221,24 +221,24 @@ def check_generator(build, plain, channels, scale):
             slope, rel=1e-3, abs=2e-5 * size + 1e-2), name
 
 
-@pytest.mark.parametrize('widths, channels, output, leak, epsilon', [
-    ((10, 9, 8), 1, 'tanh', .2, .8), ((9, 10, 4), 3, 'linear', 0., 1e-5),
-    ((9, 5), 1, 'tanh', 0., 1e-5), ((5, 10), 3, 'linear', .2, .8)])
-def test_dafl_generator_equals_numpy(widths, channels, output, leak, epsilon):
+@pytest.mark.parametrize('widths, image, output, leak, epsilon', [
+    ((10, 9, 8), (32, 32, 1), 'tanh', .2, .8), ((9, 10, 4), (24, 40, 3), 'linear', 0., 1e-5),
+    ((9, 5), (28, 28, 1), 'tanh', 0., 1e-5), ((5, 10), (32, 32, 3), 'linear', .2, .8)])
+def test_dafl_generator_equals_numpy(widths, image, output, leak, epsilon):
     check_generator(
-        lambda: DAFLGenerator('g', 4, widths, channels, output, leak, epsilon),
-        lambda values, noise: plain_dafl(values, noise, widths, output, leak, epsilon),
-        channels, .3)
+        lambda: DAFLGenerator('g', 4, widths, image, output, leak, epsilon),
+        lambda values, noise: plain_dafl(values, noise, widths, image, output, leak, epsilon),
+        image, .3)
 
 
-@pytest.mark.parametrize('widths, channels, output', [
-    ((9, 10), 1, 'tanh'), ((10, 5), 3, 'linear'), ((4, 9), 9, 'tanh')])
-def test_dcgan_equals_numpy(widths, channels, output):
+@pytest.mark.parametrize('widths, image, output', [
+    ((9, 10), (32, 32, 1), 'tanh'), ((10, 5), (28, 36, 3), 'linear'), ((4, 9), (32, 32, 9), 'tanh')])
+def test_dcgan_equals_numpy(widths, image, output):
     pixel_range = (-.4, 2.8)
     check_generator(
-        lambda: DCGAN('g', 4, widths, channels, output, pixel_range),
-        lambda values, noise: plain_dcgan(values, noise, widths, output, pixel_range),
-        channels, .15)
+        lambda: DCGAN('g', 4, widths, image, output, pixel_range),
+        lambda values, noise: plain_dcgan(values, noise, widths, image, output, pixel_range),
+        image, .15)
 
 
 def test_dcgan_stays_in_the_pixel_range_and_reaches_it():

@@ -1,0 +1,175 @@
+"""One's own teacher and student: learnt from, evaluated, repeated, and refused in one line."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from gas_tf import own_models
+from gas_tf.display import Display
+from gas_tf.own_models import distil
+from runs import determinism
+from runs.errors import UserError
+from runs.record import RESULT_KEYS
+
+SHAPE, CLASSES = (8, 12, 2), 3
+WEIGHTS = {'dense/kernel': np.random.RandomState(0).randn(192, CLASSES).astype(np.float32) / 3,
+           'dense/bias': np.float32([.1, .2, .3])}
+SMALL = dict(generator__widths=(4, 3), generator__count=2, generator__noise_size=5, schedule__batch_size=8,
+             schedule__student_steps=40, schedule__n_student=10, schedule__n_generator=2,
+             schedule__reset_every=20, schedule__evaluate_every=20, student__learning_rate=.01)
+
+
+def linear(images):
+    """A function with variables."""
+    flat = tf.reshape(images, [-1, int(np.prod(images.shape.as_list()[1:]))])
+    kernel = tf.get_variable('dense/kernel', [192, CLASSES])
+    return tf.matmul(flat, kernel) + tf.get_variable('dense/bias', [CLASSES], initializer=tf.zeros_initializer())
+
+
+def fixed(images):
+    """A function without variables."""
+    return tf.matmul(tf.reshape(images, [-1, 192]), WEIGHTS['dense/kernel']) + WEIGHTS['dense/bias']
+
+
+def run(out, teacher=linear, student=linear, shape=SHAPE, **more):
+    if teacher is linear:
+        more.setdefault('weights', WEIGHTS)
+    return distil(teacher, student, shape, out, display=Display(io.StringIO()), **dict(SMALL, **more))
+
+
+def saved(folder, **outputs):
+    """The linear teacher as a SavedModel; outputs: names for its logits and what else there is."""
+    with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+        images = tf.placeholder(tf.float32, (None,) + SHAPE)
+        logits = linear(images)
+        for variable in tf.global_variables():
+            variable.load(WEIGHTS[variable.op.name], session)
+        answers = {name: function(logits) for name, function in outputs.items()}
+        tf.saved_model.simple_save(session, str(folder), {'images': images}, answers)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def reference(tmp_path_factory):
+    return run(tmp_path_factory.mktemp('runs') / 'reference')
+
+
+def test_what_comes_back(reference):
+    assert sorted(reference.values) == ['student/dense/bias', 'student/dense/kernel']
+    result = reference.result
+    assert set(RESULT_KEYS) <= set(result) and result['metric'] == result['best_by'] == 'agreement'
+    assert result['student_steps'] == 40 and result['generator_steps'] == 8 and 0 <= result['last'] <= 1
+    assert (reference.path / 'samples.png').exists()
+
+
+def test_the_same_again(reference, tmp_path):
+    assert run(tmp_path / 'a').result['fingerprint'] == reference.result['fingerprint']
+    assert run(tmp_path / 'b', seed=1).result['fingerprint'] != reference.result['fingerprint']
+    log = (reference.path / 'metrics.jsonl').read_bytes()
+    again = run(reference.path)
+    assert again.result == reference.result and (reference.path / 'metrics.jsonl').read_bytes() == log
+    for name, array in reference.values.items():
+        np.testing.assert_array_equal(again.values[name], array)
+
+
+def test_it_goes_on_after_a_stop(reference, tmp_path, monkeypatch):
+    step, calls = own_models.Distillation.student_step, []
+
+    def stopped(self, session):
+        calls.append(1)
+        if len(calls) == 35:
+            raise KeyboardInterrupt
+        return step(self, session)
+    monkeypatch.setattr(own_models.Distillation, 'student_step', stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / 'a')
+    assert run(tmp_path / 'a').result['fingerprint'] == reference.result['fingerprint']
+    assert len(calls) == 35 + 20
+
+
+def test_data_are_only_looked_at(reference, tmp_path):
+    random = np.random.RandomState(1)
+    images, labels = random.randn(50, *SHAPE), random.randint(0, CLASSES, 50)
+    done = run(tmp_path / 'a', data=(images, labels))
+    assert done.result['metric'] == 'accuracy' and done.result['fingerprint'] == reference.result['fingerprint']
+    logits = images.reshape(50, -1) @ done.values['student/dense/kernel'] + done.values['student/dense/bias']
+    assert done.result['best'] == pytest.approx(np.mean(logits.argmax(axis=1) == labels))
+
+
+def test_a_student_learns_its_teacher(tmp_path):
+    done = run(tmp_path / 'a', schedule__student_steps=1000, schedule__evaluate_every=500,
+               generator__noise_size=64, generator__widths=(16, 8))
+    assert done.result['last'] >= .5
+    # Smooth ones, as generators draw them.
+    images = np.random.RandomState(2).randn(500, 2, 3, 2).repeat(4, axis=1).repeat(4, axis=2).reshape(500, 192)
+    ours = images @ done.values['student/dense/kernel'] + done.values['student/dense/bias']
+    theirs = images @ WEIGHTS['dense/kernel'] + WEIGHTS['dense/bias']
+    assert np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1)) > .75
+
+
+@pytest.mark.parametrize('kind', ['function', 'logits', 'only', 'checkpoint'])
+def test_every_form_of_a_teacher_teaches_the_same(reference, tmp_path, kind):
+    if kind == 'function':
+        done = run(tmp_path / 'a', fixed)
+    elif kind == 'checkpoint':
+        with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+            linear(tf.zeros((1,) + SHAPE))
+            for variable in tf.global_variables():
+                variable.load(WEIGHTS[variable.op.name], session)
+            path = tf.train.Saver().save(session, str(tmp_path / 'model.ckpt'))
+        done = run(tmp_path / 'a', weights=path)
+    else:
+        outputs = {'scores': tf.identity} if kind == 'only' else {'logits': tf.identity, 'probs': tf.nn.softmax}
+        done = run(tmp_path / 'a', saved(tmp_path / 'model', **outputs))
+    for name, array in reference.values.items():
+        np.testing.assert_allclose(done.values[name], array, rtol=0, atol=1e-4)
+
+
+def not_finite(images):
+    return fixed(images) / tf.zeros([])
+
+
+def infinite_slope(images):
+    return tf.sqrt(fixed(images) * 0.)
+
+
+@pytest.mark.parametrize('teacher, more, said', [
+    (linear, {'shape': (8, 8, 2)}, r'the teacher does not take images \[8, 8, 8, 2\]: '),
+    (fixed, {'shape': (8, 8, 2)}, r'the teacher does not take images \[8, 8, 8, 2\]: '),
+    (fixed, {'shape': (6, 16, 2)}, 'both sides must be multiples of 4'),
+    (not_finite, {}, 'logits is not finite'),
+    (infinite_slope, {}, 'gradient to the input is not finite'),
+    (lambda images: tf.stop_gradient(fixed(images)), {}, 'no gradient to its input'),
+    (lambda images: tf.round(fixed(images)), {}, 'no gradient to its input'),
+    (lambda images: images, {}, r'logits \[b, classes\] are needed'),
+    (lambda images: None, {}, r'gives NoneType .*logits \[b, classes\] are needed'),
+    (linear, {'weights': None}, r'the teacher has variables \(dense/kernel, ...\): give their weights'),
+    (linear, {'weights': {'dense/kernel': WEIGHTS['dense/kernel']}}, 'the weights hold no dense/bias'),
+    (linear, {'weights': dict(WEIGHTS, **{'dense/bias': np.zeros(4)})},
+     r'dense/bias is \[4\] in the weights, \[3\] in the teacher'),
+    (linear, {'weights': '/nowhere/model.ckpt'}, 'the weights cannot be read'),
+    ('/nowhere/model', {}, '/nowhere/model is not a SavedModel that can be read'),
+    (fixed, {'objective__lambda_activation': .1}, 'needs the features'),
+    (fixed, {'schedule__batch_size': 9}, 'give a multiple of generator.count'),
+    (fixed, {'data': (np.zeros((3, 8, 8, 2)), np.zeros(3))}, 'the data are images'),
+    (fixed, {'student': lambda images: fixed(images)[:, :2]}, 'the student tells 2 classes apart, the teacher 3'),
+    (fixed, {'student': lambda images: fixed(images)}, 'the student has nothing to train'),
+])
+def test_what_is_refused(teacher, more, said, tmp_path):
+    with pytest.raises(UserError, match=said) as caught:
+        run(tmp_path / 'a', teacher, **more)
+    assert '\n' not in str(caught.value)
+    assert not (tmp_path / 'a' / 'metrics.jsonl').exists() or not (tmp_path / 'a' / 'metrics.jsonl').read_bytes()
+
+
+def test_an_ambiguous_savedmodel(tmp_path):
+    folder = saved(tmp_path / 'model', probs=tf.nn.softmax, scores=tf.identity)
+    with pytest.raises(UserError, match="the outputs .'probs', 'scores'.: one input and one output, or one called"):
+        run(tmp_path / 'a', folder)
+
+
+def test_an_unknown_setting(tmp_path):
+    with pytest.raises(TypeError, match="no setting 'objective.gama'"):
+        run(tmp_path / 'a', objective__gama=1.)
