@@ -87,11 +87,15 @@ class Distillation:
         self._teacher_state = State(named(teacher.variables))
 
     def _rate(self, network, steps):
-        """The learning rate of a step; cosine reaches zero after `steps`."""
-        if network.decay == 'constant':
-            return network.learning_rate
+        """The learning rate of a step of `steps`."""
+        return self._decayed(network.learning_rate, network.decay, steps)
+
+    def _decayed(self, value, decay, steps):
+        """`value`, or what a cosine that ends at zero leaves of it at a step."""
+        if decay == 'constant':
+            return value
         share = tf.cast(self.step, tf.float32) / steps
-        return network.learning_rate * 0.5 * (1. + tf.cos(math.pi * share))
+        return value * 0.5 * (1. + tf.cos(math.pi * share))
 
     def _towers(self, stream):
         """Teacher and student on each sub-batch of a step's inputs."""
@@ -119,10 +123,12 @@ class Distillation:
     def _build_generator_update(self):
         """One Adam step of the generators on L_adapt (equation 4)."""
         _, teachers, features, students = self._towers('generator noise')
+        objective = self.objective
+        gamma = self._decayed(objective.gamma, objective.gamma_decay,
+                              self.schedule.generator_steps)
         terms = generator_terms(
-            teachers, students, features, self.objective.alpha,
-            self.objective.beta, self.objective.gamma,
-            self.objective.lambda_activation)
+            teachers, students, features, objective.alpha, objective.beta,
+            gamma, objective.lambda_activation)
         variables = self.inputs.bank.variables
         gradients = tf.gradients(terms['L_adapt'], variables)
         # The student's own steps log L_distill; this one belongs to L_adapt.

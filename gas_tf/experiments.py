@@ -86,6 +86,9 @@ class Objective:
     gamma: float = setting(
         2., 'of the adaptive term',
         'chosen; 0.4 is stated, for CIFAR-10 alone: see CLAIMS.md')
+    gamma_decay: Literal['constant', 'cosine'] = setting(
+        'constant', 'of gamma over the generator steps; cosine ends at zero',
+        'no decay is stated')
     lambda_activation: float = setting(
         0., 'of the activation term', 'table 1, "GAS (Ours)"')
 
