@@ -40,3 +40,69 @@ RUN curl -fsSL https://bootstrap.pypa.io/pip/3.7/get-pip.py | python3.7 - pip==2
  && ln -sf /usr/bin/python3.7 /usr/local/bin/python
 # `docker run --gpus all` gives the container what these ask for.
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=10.1"
+
+# --- literal: TensorFlow built for the paper's own CUDA 10.1 and cuDNN 7.5.1 ---
+# Hours on many cores; not built by this project's tests.
+FROM cuda AS tensorflow-build
+ARG CUDNN_751_SHA256=2c833f43c9147d9a25a20947a4c5a5f5c33b2443240fd767f63b330c482e68e0
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends build-essential git unzip zip \
+    cuda-toolkit-10-1=10.1.243-1 libcublas-dev=10.2.1.243-1 \
+ && rm -rf /var/lib/apt/lists/*
+RUN curl -fsSLo cudnn.tgz https://developer.download.nvidia.com/compute/redist/cudnn/v7.5.1/cudnn-10.1-linux-x64-v7.5.1.10.tgz \
+ && echo "${CUDNN_751_SHA256}  cudnn.tgz" | sha256sum --check - \
+ && tar --no-same-owner -C /usr/local/cuda-10.1 --strip-components=1 -xzf cudnn.tgz && rm cudnn.tgz
+RUN curl -fsSLo bazel.sh https://github.com/bazelbuild/bazel/releases/download/0.26.1/bazel-0.26.1-installer-linux-x86_64.sh \
+ && bash bazel.sh && rm bazel.sh
+RUN python3.7 -m pip install --no-cache-dir numpy==1.18.5 six==1.17.0 wheel==0.42.0 \
+    Keras-Applications==1.0.8 Keras-Preprocessing==1.1.2 \
+ && git clone --depth 1 --branch v1.15.5 https://github.com/tensorflow/tensorflow /tensorflow
+WORKDIR /tensorflow
+ENV PYTHON_BIN_PATH=/usr/bin/python3.7 USE_DEFAULT_PYTHON_LIB_PATH=1 \
+    TF_NEED_CUDA=1 TF_CUDA_VERSION=10.1 TF_CUDNN_VERSION=7 TF_CUDA_PATHS=/usr,/usr/local/cuda-10.1 \
+    TF_CUDA_COMPUTE_CAPABILITIES=6.1 TF_ENABLE_XLA=1 TF_NEED_ROCM=0 TF_NEED_OPENCL_SYCL=0 TF_NEED_MPI=0 \
+    TF_CUDA_CLANG=0 TF_NEED_TENSORRT=0 TF_SET_ANDROID_WORKSPACE=0 \
+    GCC_HOST_COMPILER_PATH=/usr/bin/gcc CC_OPT_FLAGS=-march=native
+RUN ./configure && bazel build --config=opt --config=cuda //tensorflow/tools/pip_package:build_pip_package \
+ && bazel-bin/tensorflow/tools/pip_package/build_pip_package /wheel
+
+FROM cuda AS literal
+WORKDIR /gas-tf
+COPY --from=tensorflow-build /usr/local/cuda-10.1/lib64/libcudnn.so* /usr/local/cuda-10.1/lib64/
+COPY --from=tensorflow-build /wheel /wheel
+COPY requirements.txt ./
+RUN python3.7 -m pip install --no-cache-dir --no-deps -r requirements.txt \
+ && python3.7 -m pip install --no-cache-dir --no-deps --force-reinstall /wheel/*.whl
+COPY . ./
+ARG COMMIT=unknown
+ARG MNIST=
+ENV GAS_TF_COMMIT=${COMMIT} GAS_TF_IMAGE=literal PYTHONUNBUFFERED=1 LD_LIBRARY_PATH=/usr/local/cuda-10.1/lib64
+RUN if [ -n "${MNIST}" ]; then python3.7 -m gas_tf.data mnist; fi
+CMD ["python", "-m", "gas_tf.run", "--list"]
+
+# --- gpu: the stock wheel on CUDA 10.1 -----------------------------------------
+# That wheel asks for CUDA 10.0's names and was compiled for cuDNN 7.6: links in a
+# folder of their own lead to 10.1's libraries, whose interfaces are the same, and
+# cuDNN is 7.6.5, where the paper had 7.5.1.
+FROM cuda AS gpu
+WORKDIR /gas-tf
+RUN curl -fsSLo cudnn.tgz https://developer.download.nvidia.com/compute/redist/cudnn/v7.6.5/cudnn-10.1-linux-x64-v7.6.5.32.tgz \
+ && tar --no-same-owner -C /usr/local/cuda-10.1 --strip-components=1 --wildcards -xzf cudnn.tgz 'cuda/lib64/libcudnn.so*' \
+ && rm cudnn.tgz
+RUN mkdir /opt/cuda-10.0-names && cd /opt/cuda-10.0-names \
+ && ln -s /usr/local/cuda-10.1/lib64/libcudart.so.10.1 libcudart.so.10.0 \
+ && ln -s /usr/lib/x86_64-linux-gnu/libcublas.so.10 libcublas.so.10.0 \
+ && for name in cufft curand cusolver cusparse; do \
+        ln -s /usr/local/cuda-10.1/lib64/lib$name.so.10 lib$name.so.10.0; done \
+ && ln -s /usr/local/cuda-10.1/extras/CUPTI/lib64/libcupti.so.10.1 libcupti.so.10.0 \
+ && for link in *; do test -e "$link"; done
+COPY requirements.txt ./
+RUN python3.7 -m pip install --no-cache-dir --no-deps -r requirements.txt
+COPY . ./
+ARG COMMIT=unknown
+ARG MNIST=
+ENV GAS_TF_COMMIT=${COMMIT} GAS_TF_IMAGE=gpu PYTHONUNBUFFERED=1 \
+    LD_LIBRARY_PATH=/opt/cuda-10.0-names:/usr/local/cuda-10.1/lib64
+RUN if [ -n "${MNIST}" ]; then python3.7 -m gas_tf.data mnist; fi
+RUN python3.7 -m pytest -q -p no:cacheprovider tests/ppo tests/gas_tf/test_gas_layers.py tests/gas_tf/test_gas_objectives.py
+CMD ["python", "-m", "gas_tf.run", "--list"]
