@@ -28,7 +28,7 @@ TINY = {
     'schedule.student_steps': 12, 'schedule.evaluate_every': 3,
     'schedule.n_student': 3, 'schedule.n_generator': 2,
     'schedule.reset_every': 6, 'objective.lambda_activation': .1,
-    'student.decay': 'constant', 'generator.decay': 'constant'}
+    'student.decay': 'constant', 'generator.decay': 'constant', 'objective.gamma_decay': 'constant'}
 
 
 def configured(**changes):

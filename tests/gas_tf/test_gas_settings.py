@@ -131,7 +131,7 @@ def test_each_method_changes_what_its_name_says():
         values = settings.flatten(experiments.configuration('mnist', method)[0])
         changed[method] = {name: v for name, v in values.items() if v != default[name]}
     assert changed['gas'] == changed['teacher'] == {}
-    stated = {'objective.gamma': .4, 'student.decay': 'constant', 'generator.decay': 'constant'}
+    stated = {'objective.gamma': .4, 'objective.gamma_decay': 'constant', 'student.decay': 'constant', 'generator.decay': 'constant'}
     assert changed['gas_stated'] == stated
     assert changed['gas_literal'] == dict(stated, **{
         'generator.shape': 'dcgan', 'generator.widths': (128, 64), 'schedule.reset_every': 4000})

@@ -80,10 +80,9 @@ HOLDER = """
 import os, sys
 from runs.record import Record
 record = Record(sys.argv[1], {})
-if sys.argv[2] == 'fork' and os.fork() == 0:
-    sys.stdin.read()     # outlives its parent
-    os._exit(0)
-print('locked', flush=True)
+# With a child, it is the child that speaks, once it runs: it outlives its parent.
+if sys.argv[2] == 'alone' or os.fork() == 0:
+    print('locked', flush=True)
 sys.stdin.read()
 """
 
