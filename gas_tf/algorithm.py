@@ -128,7 +128,7 @@ class Distillation:
                               self.schedule.generator_steps)
         terms = generator_terms(
             teachers, students, features, objective.alpha, objective.beta,
-            gamma, objective.lambda_activation)
+            gamma, objective.lambda_activation, objective.one_hot)
         variables = self.inputs.bank.variables
         gradients = tf.gradients(terms['L_adapt'], variables)
         # The student's own steps log L_distill; this one belongs to L_adapt.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 import tyro
-from typing_extensions import Annotated, Literal
+from typing_extensions import Annotated
 
 from gas_tf import experiments, settings
 from runs.errors import UserError
@@ -33,8 +33,8 @@ class Options:
     """how the student learns; --list shows the methods"""
     seeds: Tuple[int, ...] = (0,)
     """one run each"""
-    budget: Literal['smoke', 'quick', 'paper'] = 'paper'
-    """seconds, a quarter of an hour on 2 cores, or the paper's length"""
+    budget: str = 'paper'
+    """how long; --list shows the budgets of each experiment"""
     out: str = 'runs/out'
     """folder of the records"""
     data_dir: Optional[str] = None

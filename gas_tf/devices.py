@@ -1,9 +1,16 @@
 """What TensorFlow computes on."""
 
+import os
+import re
+
 import tensorflow.compat.v1 as tf
 
-from runs import determinism
+from runs import cuda, determinism
 from runs.errors import UserError
+from runs.threads import usable_cores
+
+PAPER = 'the paper: Titan X Pascal, CUDA 10.1, cuDNN 7.5.1'
+NEWEST = 7.5  # compute capability that CUDA 10 knows
 
 
 def found(require_gpu=False):
@@ -19,8 +26,58 @@ def found(require_gpu=False):
         with determinism.new_session(graph) as session:
             names = [device.name.rsplit('device:', 1)[-1]
                      for device in session.list_devices()]
-    if require_gpu and not any(name.startswith('GPU') for name in names):
+    if require_gpu and not _gpus(names):
         raise UserError(
             'TensorFlow sees no GPU (it sees %s): leave out --require-gpu to '
             'compute on the CPU' % ', '.join(names))
     return names
+
+
+def lines(names):
+    """What a run in an image, or with a GPU, says of its devices at the start.
+
+    Args:
+      names: as `found` gives them.
+
+    Returns:
+      List of lines; none for a run on the CPU outside an image.
+    """
+    image = os.environ.get('GAS_TF_IMAGE')
+    gpus = _gpus(names)
+    if not image and not gpus:
+        return []
+    said = ['image: %s' % image] if image else []
+    cores = 'the CPU (%d cores)' % usable_cores()
+    if gpus:
+        descriptions = _descriptions()
+        said += descriptions
+        for text in descriptions:
+            capability = re.search(r'compute capability: ([\d.]+)', text)
+            if (cuda.loaded_versions().get('CUDA', '').startswith('10.')
+                    and capability and float(capability.group(1)) > NEWEST):
+                said.append('warning: CUDA 10 does not know this GPU; README, '
+                            '"The image", names what does')
+    elif image == 'cpu':
+        said.append('device: %s; this image is for the CPU' % cores)
+    else:
+        visible = os.path.exists('/proc/driver/nvidia/version')
+        said.append('device: no GPU, so %s: %s' % (
+            cores, 'TF_CPP_MIN_LOG_LEVEL=0 shows why TensorFlow does not take it'
+            if visible else 'docker run --gpus all gives the container one'))
+    versions = cuda.loaded_versions()
+    said.append('loaded: %s (%s)' % (', '.join(
+        '%s %s' % (name, versions.get(name, 'none'))
+        for name in ('CUDA', 'cuDNN')), PAPER))
+    return said
+
+
+def _gpus(names):
+    return [name for name in names if name.startswith('GPU:')]
+
+
+def _descriptions():
+    """TensorFlow's own lines: 'device: 0, name: TITAN X (Pascal), ...'."""
+    from tensorflow.python.client import device_lib
+    return [device.physical_device_desc for device in
+            device_lib.list_local_devices(determinism.session_config())
+            if device.device_type == 'GPU']

@@ -5,6 +5,7 @@ Adversarial Simulator* (2021); "DAFL" is Chen et al. 2019 and its published code
 "chosen" marks what neither states.
 """
 
+import math
 from typing import Tuple
 
 from typing_extensions import Literal
@@ -91,6 +92,7 @@ class Objective:
         'chosen, none is stated: see CLAIMS.md')
     lambda_activation: float = setting(
         0., 'of the activation term', 'table 1, "GAS (Ours)"')
+    one_hot: float = setting(0., "of DAFL's one-hot term", 'not in equation 2')
 
 
 @described
@@ -196,12 +198,55 @@ METHOD_DESCRIPTIONS = {
     'noise': 'pixels from N(0, 1), KL to the teacher',
 }
 
+#: What each choice of `gas` is worth: one change each, for the budget `ablation`.
+ABLATIONS = {
+    'gas_gamma_0': {'objective.gamma': 0.},
+    'gas_gamma_0.4': {'objective.gamma': 0.4},
+    'gas_gamma_1': {'objective.gamma': 1.},
+    'gas_gamma_4': {'objective.gamma': 4.},
+    'gas_gamma_kept': {'objective.gamma_decay': 'constant'},
+    'gas_student_rate_kept': {'student.decay': 'constant'},
+    'gas_generator_rate_kept': {'generator.decay': 'constant'},
+    'gas_student_rate_1e-4': {'student.learning_rate': 1e-4},
+    'gas_generator_rate_1e-3': {'generator.learning_rate': 1e-3},
+    'gas_alpha_0': {'objective.alpha': 0.},
+    'gas_one_hot': {'objective.alpha': 0., 'objective.one_hot': 1.},
+    'gas_n_20_4': {'schedule.n_student': 20, 'schedule.n_generator': 4},
+    'gas_n_20_20': {'schedule.n_student': 20},
+    'gas_reset_1000': {'schedule.reset_every': 1000},
+    'gas_fan_in': {'generator.stddev': 0.},
+    'gas_dcgan': {'generator.shape': 'dcgan', 'generator.widths': (128, 64)},
+    'gas_wide': {'generator.widths': (128, 128, 64), 'generator.leak': 0.2},
+    # DAFL's recipe (its code of 2020-08, log10 in its entropy term), with the
+    # smaller generator.
+    'dafl_light': {
+        'objective.alpha': 0., 'objective.one_hot': 1.,
+        'objective.beta': 5. / math.log(10.), 'objective.gamma': 0.,
+        'objective.lambda_activation': 0.1, 'generator.count': 1,
+        'generator.learning_rate': 0.2, 'generator.decay': 'constant',
+        'generator.stddev': 0., 'student.learning_rate': 2e-3,
+        'student.decay': 'constant', 'schedule.n_student': 1,
+        'schedule.n_generator': 1, 'schedule.reset_every': 0},
+}
+METHODS.update({
+    method: {name: (value, 'ablation') for name, value in changes.items()}
+    for method, changes in ABLATIONS.items()})
+METHOD_DESCRIPTIONS.update({
+    method: ', '.join('%s %s' % change for change in changes.items())
+    for method, changes in ABLATIONS.items()})
+METHOD_DESCRIPTIONS['dafl_light'] = (
+    "DAFL's recipe, one generator, one and one, with the smaller generator")
+
 BUDGETS = {
     'mnist': {
         'paper': {},
+        'long': {'schedule.student_steps': (30000, 'budget long')},
         'quick': {
             'schedule.student_steps': (10000, 'budget quick'),
             'schedule.evaluate_every': (500, 'budget quick')},
+        'ablation': {
+            'schedule.student_steps': (5000, 'budget ablation'),
+            'schedule.evaluate_every': (500, 'budget ablation')},
         'smoke': {
             'schedule.student_steps': (200, 'budget smoke'),
             'schedule.evaluate_every': (100, 'budget smoke')},

@@ -9,6 +9,7 @@ Names are the paper's.  A function of examples returns one value per example,
 | `H_each`     | E[H(f_t(x))], entropy of each output             |
 | `H_mean`     | H(E[f_t(x)]), entropy of the average output      |
 | `activation` | E[|h_t(x)|] of the teacher's features            |
+| `one_hot`    | E[−log max f_t(x)], DAFL's place for H_each      |
 | `L_H`        | alpha · H_each − beta · H_mean, equation 2       |
 | `L_G`        | L_H − lambda_activation · activation, equation 3 |
 | `L_adapt`    | L_G − gamma · L_distill, equation 4              |
@@ -57,7 +58,7 @@ def batch_mean(parts):
 
 
 def generator_terms(teachers, students, features,
-                    alpha, beta, gamma, lambda_activation):
+                    alpha, beta, gamma, lambda_activation, one_hot=0.):
     """Equations 2 to 4 over one batch that is cut in sub-batches.
 
     Args:
@@ -66,10 +67,11 @@ def generator_terms(teachers, students, features,
       alpha, beta: weights of `H_each` and `H_mean` (equation 2).
       gamma: weight of the adaptive term (equation 4).
       lambda_activation: weight of the activation term (equation 3).
+      one_hot: weight of DAFL's one-hot term in L_H, for categorical outputs.
 
     Returns:
-      dict of scalars by the names in this module's table.  The generators
-      minimise `L_adapt`.
+      dict of scalars by the names in this module's table, `one_hot` only with
+      a weight.  The generators minimise `L_adapt`.
     """
     terms = {
         'L_distill': batch_mean(
@@ -79,6 +81,10 @@ def generator_terms(teachers, students, features,
         'activation': batch_mean([activation_size(h) for h in features]),
     }
     terms['L_H'] = alpha * terms['H_each'] - beta * terms['H_mean']
+    if one_hot:
+        terms['one_hot'] = batch_mean(
+            [-tf.reduce_max(t.log_probs, axis=1) for t in teachers])
+        terms['L_H'] += one_hot * terms['one_hot']
     terms['L_G'] = terms['L_H'] - lambda_activation * terms['activation']
     terms['L_adapt'] = terms['L_G'] - gamma * terms['L_distill']
     return terms

@@ -82,6 +82,8 @@ def _run(arguments):
     found = devices.found(options.require_gpu)
     dataset = load(config.data, options.data_dir)
     _check_fit(config, dataset)
+    for line in devices.lines(found):
+        display.line(line)
     if options.method == 'teacher':
         _teachers(options, sources, seeds, dataset, display, found)
         return 0
@@ -203,8 +205,13 @@ def _list(display):
     from gas_tf import experiments
     display.table('experiments', ('name', 'what'),
                   experiments.DESCRIPTIONS.items(), left=2)
-    display.table('methods', ('name', 'what'),
-                  experiments.METHOD_DESCRIPTIONS.items(), left=2)
+    methods, ablations = [], []
+    for name, what in experiments.METHOD_DESCRIPTIONS.items():
+        (ablations if name in experiments.ABLATIONS else methods).append(
+            (name, what))
+    display.table('methods', ('name', 'what'), methods, left=2)
+    display.table('methods of one change, for the budget ablation',
+                  ('name', 'what'), ablations, left=2)
     rows = []
     for name in experiments.EXPERIMENTS:
         for budget in experiments.BUDGETS[name]:

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 
+from runs import cuda
 from runs.source import source_commit
 from runs.threads import thread_counts, usable_cores
 
@@ -16,7 +17,6 @@ PACKAGE_PREFIXES = ("tensorflow", "intel-tensorflow", "tf-", "nvidia-")
 VARIABLE_PREFIXES = ("TF_", "CUDA_", "NVIDIA_", "XLA_", "OMP_", "MKL_", "KMP_")
 # Terraform's variables begin with TF_ too, and hold secrets.
 PRIVATE_VARIABLE = re.compile("TF_VAR_|TF_TOKEN_|TF_CLI_|TOKEN|SECRET|PASSWORD|API_KEY")
-CUDA_LIBRARY = re.compile(r"/lib(cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|nccl)\w*(-[0-9a-f]+)?\.so")
 
 
 def provenance(extra=None, devices=None):
@@ -42,7 +42,8 @@ def provenance(extra=None, devices=None):
         "inter_op_threads": inter_op,
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "devices": devices,
-        "cuda_libraries": loaded_cuda_libraries(),
+        "cuda_libraries": [without_home(path) for path in cuda.loaded_libraries()],
+        "cuda_versions": cuda.loaded_versions(),
         "environment": environment(),
     })
     facts.update(extra or {})
@@ -84,17 +85,6 @@ def cpu():
         if name and found[name] is None:
             found[name] = value.strip()
     return found
-
-
-def loaded_cuda_libraries():
-    """The paths of the CUDA and cuDNN libraries that this process has loaded, sorted."""
-    try:
-        with open("/proc/self/maps", errors="replace") as file:
-            fields = [line.split(None, 5) for line in file]
-    except OSError:
-        return []
-    paths = {field[5].strip() for field in fields if len(field) == 6 and CUDA_LIBRARY.search(field[5])}
-    return sorted(without_home(path) for path in paths)
 
 
 def environment():

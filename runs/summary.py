@@ -41,6 +41,10 @@ class Group:
         """result.json's `key` of every seed."""
         return [run.result[key] for run in self.runs]
 
+    def last_of_log(self, key):
+        """`key` of the last line of every seed's metrics.jsonl that has it."""
+        return [run.rows[-1][key] for run in self.runs if key in run.rows[-1]]
+
     def ratios(self):
         """last / teacher of every seed, [] for teachers themselves."""
         if self.trains_teacher:

@@ -10,8 +10,11 @@ from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
 
 NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
-         "benchmarks", "commands")
-KINDS = ("results", "plots", "samples")  # of which there is one for an experiment too
+         "ablations:EXPERIMENT", "benchmarks", "commands")
+KINDS = ("results", "plots", "samples", "ablations")  # of which there is one for an experiment too
+
+ABLATION = "ablation"  # the budget of runs that choose a setting, which no other table shows
+BASE = "gas"  # the method of which each of them changes something
 
 LEGEND = (
     "last: at the last evaluation; best: at the evaluation with the highest {best_by}; ±: the standard deviation over "
@@ -27,7 +30,9 @@ class Blocks:
 
     def __init__(self, results, root):
         self.results, self.root = results, root
-        self.groups = summary.grouped(read_runs(results))
+        groups = summary.grouped(read_runs(results))
+        self.groups = [group for group in groups if group.budget != ABLATION]
+        self.ablations = [group for group in groups if group.budget == ABLATION]
         self.benchmarks = read_benchmarks(results)
 
     def experiments(self):
@@ -45,6 +50,9 @@ class Blocks:
             return claims_table(self.groups)
         if kind == "benchmarks":
             return self._benchmarks()
+        if kind == "ablations":
+            mine = [group for group in self.ablations if group.experiment == experiment]
+            return ablations_table(mine) if mine else "No ablation of {} is recorded yet.".format(code(experiment))
         if colon:
             if not self.of(experiment):
                 return "No run of {} is recorded yet.".format(code(experiment))
@@ -106,6 +114,45 @@ def results_table(groups):
     best_by = sorted({str(run.result.get("best_by", metric)).replace("_", " ")
                       for group in groups for run in group.runs})
     return table(head, rows) + "\n\n" + LEGEND.format(best_by=" or ".join(best_by))
+
+
+ABLATION_LEGEND = (
+    "Each row is `gas` with one change, {steps} student steps, chosen by the accuracy on the validation images; the test "
+    "images are not looked at here. In brackets: the difference from the first row, in points. The rest are the last "
+    "line of the log: `L_distill` says how far the student is from the teacher on the generated images, `H_each` how "
+    "sure the teacher is of them, `class_entropy` whether all classes are drawn. ±: over seeds; n: seeds.")
+
+
+def ablations_table(groups):
+    """One experiment's ablations, the base first and then from the best to the worst."""
+    bases = [group for group in groups if group.method == BASE and not group.overrides]
+    base = bases[0] if bases else None
+
+    def accuracy(group):
+        return summary.mean(group.last_of_log("validation_accuracy"))
+
+    rows = []
+    for group in sorted(groups, key=lambda group: (group is not base, -accuracy(group))):
+        shown = summary.mean_std(group.last_of_log("validation_accuracy"), "accuracy")
+        if base and group is not base:
+            shown += " ({})".format(summary.signed("{:+.2f}".format(100 * (accuracy(group) - accuracy(base)))))
+        rows.append([code(group.method), _changes(group, base), len(group.runs), shown] + [
+            "{:.3f}".format(summary.mean(group.last_of_log(key))) if group.last_of_log(key) else summary.DASH
+            for key in ("L_distill", "H_each", "class_entropy")] + [
+                hours(group.hours()), "<br>".join(code(commit) for commit in group.commits())])
+    head = ["method", "change", "n", "validation accuracy (%)", "`L_distill` (nats)", "`H_each` (nats)",
+            "`class_entropy`", "hours", "commit"]
+    steps = _span([step for group in groups for step in group.values("student_steps")], "{:,}".format)
+    return table(head, rows) + "\n\n" + ABLATION_LEGEND.format(steps=steps)
+
+
+def _changes(group, base):
+    """The settings in which a group differs from the base, or what its command line changed."""
+    if base is None or group is base:
+        return summary.DASH
+    fields, before = group.runs[0].fields, base.runs[0].fields
+    return ", ".join("{} {}".format(code(name), field["value"]) for name, field in sorted(fields.items())
+                     if name in before and field["value"] != before[name]["value"] and name != "seed")
 
 
 def _span(values, form):

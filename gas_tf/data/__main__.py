@@ -2,9 +2,13 @@
 
 import argparse
 import logging
+import os
+import shutil
 import sys
 
 from gas_tf.data.dataset import load
+from gas_tf.data.errors import DataError
+from gas_tf.data.files import locate
 from gas_tf.data.sources import SOURCES
 from runs.errors import UserError
 
@@ -15,6 +19,7 @@ def main(arguments=None):
     parser.add_argument('names', nargs='+', choices=sorted(SOURCES), metavar='NAME',
                         help='one of: %s' % ', '.join(sorted(SOURCES)))
     parser.add_argument('--data-dir', help='where they may be already')
+    parser.add_argument('--to', help='folder that gets a copy: ./data is one where runs look')
     given = parser.parse_args(arguments)
     logging.basicConfig(format='%(message)s', level=logging.INFO)
     try:
@@ -22,10 +27,25 @@ def main(arguments=None):
             dataset = load(name, given.data_dir)
             print('%s: %d training and %d test images' % (
                 name, len(dataset.train_labels), len(dataset.test_labels)))
+            if given.to:
+                copy(locate(SOURCES[name], given.data_dir), os.path.join(given.to, name))
     except UserError as error:
         print('error: %s' % error, file=sys.stderr)
         return 2
     return 0
+
+
+def copy(files, folder):
+    """Copies {file name: path} into `folder`; each file appears whole or not at all."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for name, path in files.items():
+            target = os.path.join(folder, name)
+            if not (os.path.exists(target) and os.path.samefile(path, target)):
+                shutil.copyfile(path, target + '.part')
+                os.replace(target + '.part', target)
+    except OSError as error:
+        raise DataError('%s: cannot be written (%s)' % (folder, error.strerror)) from error
 
 
 if __name__ == '__main__':

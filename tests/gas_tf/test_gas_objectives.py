@@ -146,6 +146,26 @@ def test_each_weight_weighs_its_own_term(name, sign):
     assert terms['L_adapt'] == pytest.approx(sign * 2. * terms[term], rel=1e-6)
 
 
+def test_dafls_one_hot_term():
+    """Cross-entropy to the teacher's own argmax, by hand and as part of L_H."""
+    arrays = batch(seed=4)
+    weights = dict(dict.fromkeys(WEIGHTS, 0.), one_hot=2.)
+    with tf.Graph().as_default() as graph:
+        t, s, h = [tf.split(tf.constant(a, tf.float32), [4, 5]) for a in arrays]
+        terms = generator_terms([Categorical(x) for x in t], [Categorical(x) for x in s], h, **weights)
+        logits = tf.constant(arrays[0], tf.float32)
+        plain = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.argmax(logits, axis=1), logits=logits))
+        gradients = [tf.concat(tf.gradients(terms['one_hot'], t), axis=0), tf.gradients(plain, logits)[0]]
+        with determinism.new_session(graph) as session:
+            values, plain, (ours, expected) = session.run([terms, plain, gradients])
+    assert values['one_hot'] == pytest.approx(plain, rel=1e-6)
+    by_hand = -np.mean([np.log(max(p)) for p in probabilities(arrays[0])])
+    assert values['one_hot'] == pytest.approx(by_hand, rel=1e-5)
+    assert values['L_adapt'] == values['L_H'] == pytest.approx(2. * by_hand, rel=1e-5)
+    np.testing.assert_allclose(ours, expected, atol=1e-7)
+
+
 @pytest.mark.parametrize('gap', [150., 1e4])
 def test_logits_far_apart_stay_finite(gap):
     """All sure of one class, all wrong: the student's loss is the gap."""

@@ -2,13 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy
 import pytest
 
-from runs import provenance as module
 from runs.provenance import provenance
 from runs.record import Record
 from runs.source import source_commit
@@ -25,6 +25,8 @@ def git(folder, *arguments):
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     monkeypatch.delenv("GAS_TF_COMMIT", raising=False)
+    if shutil.which("git") is None:
+        pytest.skip("no git")
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "-q")
@@ -97,14 +99,6 @@ def test_the_facts(monkeypatch):
     with open("/proc/cpuinfo") as file:
         assert facts["cpu"]["flags"] is None or facts["cpu"]["flags"] in file.read()
     assert os.uname().nodename not in facts["system"].split()
-
-
-@pytest.mark.parametrize("path, is_cuda", [
-    ("/usr/local/cuda-10.1/lib64/libcudart.so.10.1.243", True), ("/opt/shim/libcudart.so.10.0", True),
-    ("/usr/lib/x86_64-linux-gnu/libcudnn.so.7.6.5", True), ("/x/nvidia/cudnn/lib/libcudnn_ops.so.9", True),
-    ("/usr/lib/libcuda.so.1", True), ("/usr/lib/libc.so.6", False), ("/usr/lib/libcurl.so.4", False)])
-def test_which_libraries_are_cuda(path, is_cuda):
-    assert bool(module.CUDA_LIBRARY.search(path)) == is_cuda
 
 
 def test_a_resumed_run_keeps_its_first_provenance(tmp_path):

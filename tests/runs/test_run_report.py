@@ -19,13 +19,13 @@ PAGE = "# Title\n\nbefore\n<!-- report:{} -->\nold\n<!-- /report -->\nafter\n"
 
 
 def make_run(results, method="gas", seed=0, accuracies=(0.5, 0.9, 0.98), budget="paper", resets=None, fields=None,
-             provenance=None, **changes):
-    """A synthetic record; evaluations every 100 student steps, an hour each."""
+             provenance=None, log=None, **changes):
+    """A synthetic record; evaluations every 100 student steps, an hour each; log: more keys of its lines."""
     folder = results / "mnist" / (method if budget == "paper" else method + "@" + budget) / "seed-{}".format(seed)
     folder.mkdir(parents=True)
     resets = resets or [1] * len(accuracies)
     rows = [{"student_step": 100 * (i + 1), "generator_step": 20 * (i + 1), "resets": resets[i], "accuracy": accuracy,
-             "wall_seconds": 3600. * (i + 1)} for i, accuracy in enumerate(accuracies)]
+             "wall_seconds": 3600. * (i + 1), **(log or {})} for i, accuracy in enumerate(accuracies)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     best = max(accuracies)
     result = {"experiment": "mnist", "method": method, "seed": seed, "budget": budget, "metric": "accuracy",
@@ -241,10 +241,50 @@ def test_samples(results, tmp_path):
 
 def test_methods_are_told_apart_by_colour(results):
     from gas_tf import experiments
-    for method in set(experiments.METHODS) - {"teacher"}:
+    methods = set(experiments.METHODS) - set(experiments.ABLATIONS) - {"teacher"}
+    for method in methods:
         make_run(results, method)
     colours = [colour for colour, _ in plots._styles(curves.curves(groups_of(results))).values()]
-    assert len(colours) == len(set(colours)) >= len(experiments.METHODS) - 1
+    assert len(colours) == len(set(colours)) >= len(methods)
+
+
+# Ablations.
+
+def ablation(results, method, validation, seed=0, fields=None):
+    make_run(results, method, seed, budget="ablation", fields={
+        name: {"value": value, "source": "ablation"}
+        for name, value in {"objective.gamma": 2.0, "objective.alpha": 0.5, **(fields or {})}.items()},
+             log={"validation_accuracy": validation, "L_distill": 0.25, "H_each": 0.5, "class_entropy": 0.75})
+
+
+def test_an_ablation_is_told_by_its_change_and_its_validation_accuracy(results):
+    for seed, validation in enumerate((0.97, 0.98)):
+        ablation(results, "gas", validation, seed)
+    make_run(results, "gas", accuracies=(0.1, 0.2))  # of the full budget
+    ablation(results, "gas_worse", 0.961, fields={"objective.gamma": 0.4})
+    ablation(results, "gas_better", 0.979, fields={"objective.alpha": 0.0})
+    text = block(results, "ablations:mnist")
+    lines = [line.split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert [line[0] for line in lines[2:]] == ["| `gas`", "| `gas_better`", "| `gas_worse`"]
+    row = cells(text, "`gas`")
+    # Deviations of half a point: sqrt(2 * 0.5 ** 2) = 0.71.
+    assert row["validation accuracy (%)"] == "97.50 ± 0.71" and row["change"] == "–" and row["n"] == "2"
+    row = cells(text, "`gas_worse`")
+    assert row["validation accuracy (%)"] == "96.10 (−1.40)" and row["change"] == "`objective.gamma` 0.4"
+    assert (row["`L_distill` (nats)"], row["`H_each` (nats)"], row["`class_entropy`"]) == ("0.250", "0.500", "0.750")
+    assert cells(text, "`gas_better`")["change"] == "`objective.alpha` 0.0"
+    assert "300 student steps" in text and "98.00" not in text  # the test images' accuracy
+
+
+def test_no_other_block_shows_an_ablation(results):
+    ablation(results, "gas", 0.97)
+    assert block(results, "results") == "No run is recorded yet."
+    make_run(results, "gas")
+    for name in ("results", "claims", "plots", "samples", "commands"):
+        assert "ablation" not in block(results, name)
+    assert block(results, "ablations:digits") == "No ablation of `digits` is recorded yet."
+    with pytest.raises(UserError, match="ablations"):
+        block(results, "ablations")
 
 
 # Benchmarks and commands.

@@ -1,0 +1,11 @@
+#!/bin/sh
+# The last step of every image's build: in_the_build.sh [MNIST].
+# With a non-empty MNIST its files are put where runs look first of all; then the
+# fast tests show that the image computes what it should.
+set -eu
+export PYTHONDONTWRITEBYTECODE=1
+if [ -n "${1-}" ]; then
+    python -m gas_tf.data mnist --to data
+    rm -rf ~/.cache/gas_tf
+fi
+python -m pytest -q -p no:cacheprovider tests/ppo tests/gas_tf/test_gas_layers.py tests/gas_tf/test_gas_objectives.py
