@@ -17,9 +17,9 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import collapse
 from gas_tf.objectives import batch_mean, distillation, generator_terms
-from gas_tf.state import State, adam_start, adam_variables, named
 from ppo.distributions import Categorical
 from runs.errors import UserError
+from runs.state import State, adam_start, adam_variables, named
 
 
 def check_schedule(schedule, generators):

@@ -13,9 +13,9 @@ from typing import Optional, Tuple
 import tyro
 from typing_extensions import Annotated
 
-from gas_tf import experiments, settings
+from gas_tf import experiments
+from runs import settings
 from runs.errors import UserError
-
 
 #: Whole numbers that may be 0; all others are from 1 on.
 FROM_ZERO = ('teacher.seed', 'schedule.n_generator', 'schedule.reset_every')

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
-from gas_tf import collapse, inputs, settings, teachers
+from gas_tf import collapse, inputs, teachers
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import split_validation
 from gas_tf.evaluation import OnTest
 from gas_tf.experiments import paper_accuracy
-from gas_tf.networks.generators import DAFLGenerator, DCGAN, GeneratorBank
+from gas_tf.networks.generators import DCGAN, DAFLGenerator, GeneratorBank
 from gas_tf.networks.lenet import LeNet
 from gas_tf.pictures import save_samples
-from gas_tf.recording import Recording
-from runs import determinism
+from runs import determinism, settings
 from runs.errors import UserError
 from runs.record import Record
+from runs.recording import Recording
 
 
 def folder(out, experiment, method, budget, seed):

@@ -10,7 +10,7 @@ from typing import Tuple
 
 from typing_extensions import Literal
 
-from gas_tf.settings import described, resolve, setting
+from runs.settings import described, resolve, setting
 
 LENET5 = (6, 16, 120, 84)   # 61,706 parameters with one channel, ten classes
 LENET5_HALF = (3, 8, 60, 42)  # 15,738

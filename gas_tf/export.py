@@ -16,16 +16,15 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf import settings
 from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
 from gas_tf.experiments import Experiment
 from gas_tf.networks.lenet import LeNet
-from gas_tf.recording import best_model
-from gas_tf.state import State, named
-from runs import determinism
+from runs import determinism, settings
 from runs.errors import UserError
 from runs.files import atomic_write, read_json, user_errors
+from runs.recording import best_model
+from runs.state import State, named
 
 SIDE = 32  # of the images that the networks take
 

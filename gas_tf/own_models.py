@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf import distillation, inputs, settings
+from gas_tf import distillation, inputs
 from gas_tf.algorithm import Distillation, check_schedule
-from gas_tf.display import Display
 from gas_tf.evaluation import Agreement, OnData
 from gas_tf.experiments import Experiment
 from gas_tf.networks.lenet import Outputs
-from gas_tf.recording import best_model
-from gas_tf.state import State, named
-from runs import determinism
+from runs import determinism, settings
 from runs.checkpoint import fingerprint
+from runs.display import Display
 from runs.errors import UserError
 from runs.record import Record
+from runs.recording import best_model
+from runs.state import State, named
 
 PROBE = 8  # inputs on which a teacher is tried before the work starts
 

@@ -63,7 +63,7 @@ def _quieten():
 
 def _run(arguments):
     from gas_tf import command
-    from gas_tf.display import Display
+    from runs.display import Display
     display = Display()
     if '--list' in arguments:
         command.check_flags(arguments)
@@ -75,8 +75,9 @@ def _run(arguments):
     if not seeds:
         display.line('rank %d of %d: there is no seed for it' % (rank, ranks))
         return 0
-    from gas_tf import devices, distillation, teachers
+    from gas_tf import distillation, teachers
     from gas_tf.data.dataset import load
+    from runs import devices
     config = options.settings
     distillation.check_schedule(config.schedule, config.generator.count)
     found = devices.found(options.require_gpu)
@@ -107,7 +108,8 @@ def _run(arguments):
 
 def _teachers(options, sources, seeds, dataset, display, devices):
     """Trains a teacher per seed, the committed one's too, and shows them."""
-    from gas_tf import settings, teachers
+    from gas_tf import teachers
+    from runs import settings
     rows, notes = [], []
     for seed in seeds:
         config = settings.replace(options.settings, 'teacher.seed', seed)
@@ -140,6 +142,7 @@ def _check_fit(config, dataset):
     """Raises UserError, before anything is written, for settings that do not
     fit the data or each other."""
     import tensorflow.compat.v1 as tf
+
     from gas_tf import distillation
     from gas_tf.data.dataset import split_validation
     images = len(split_validation(dataset, config.teacher.validation,
@@ -159,9 +162,10 @@ def _check_fit(config, dataset):
 def _table(display, options, dataset, teacher, results):
     """Teacher, student, ratio, chance and the paper's number."""
     import numpy as np
+
     from gas_tf import distillation
-    from gas_tf.display import duration
     from gas_tf.experiments import PAPER_ACCURACY, paper_accuracy
+    from runs.display import duration
 
     def ratio(value, of=teacher.accuracy):
         return _percent(value / of) if of else ''

@@ -11,20 +11,19 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf import settings
 from gas_tf.data.dataset import split_validation
 from gas_tf.evaluation import Accuracy
 from gas_tf.experiments import PAPER_ACCURACY
 from gas_tf.inputs import Real
 from gas_tf.networks.lenet import LeNet
-from gas_tf.recording import Recording
-from gas_tf.state import State, adam_variables, named
 from ppo.distributions import Categorical
-from runs import determinism
+from runs import determinism, settings
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
 from runs.files import atomic_write, json_text, user_errors
 from runs.record import Record
+from runs.recording import Recording
+from runs.state import State, adam_variables, named
 
 WAIT_SECONDS = 1.  # between looks at a teacher that another process trains
 

@@ -2,9 +2,9 @@
 
 import tensorflow.compat.v1 as tf
 
-from gas_tf.networks.layers import (
-    batch_normalisation, transposed_convolution, upsampling_kernel)
-from gas_tf.networks.network import Network, constant, normal, uniform_fan_in
+from gas_tf.networks.layers import (batch_normalisation, transposed_convolution,
+                                    upsampling_kernel)
+from ppo.network import Network, constant, normal, uniform_fan_in
 
 IMAGE = (32, 32, 1)  # height, width, channels; two doublings of the first map
 

@@ -5,7 +5,7 @@ from collections import namedtuple
 import tensorflow.compat.v1 as tf
 
 from gas_tf.networks.layers import convolution_relu_pool
-from gas_tf.networks.network import Network, uniform_fan_in
+from ppo.network import Network, uniform_fan_in
 
 #: logits `[b, classes]`; features `[b, widths[2]]`, the h_t of equation 3.
 Outputs = namedtuple('Outputs', 'logits features')

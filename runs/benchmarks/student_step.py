@@ -20,11 +20,9 @@ import time
 
 import numpy as np
 
-from gas_tf.display import Display
-from runs.benchmarks.student_step_peer import (
-    LAYOUTS, Differs, Peer, check_same)
-from runs.benchmarks.student_step_work import (
-    BLOCK_SECONDS, STEPS, WORKS, Ours, settings_of, sgemm, step_flops)
+from runs.benchmarks.student_step_peer import LAYOUTS, Differs, Peer, check_same
+from runs.benchmarks.student_step_work import BLOCK_SECONDS, STEPS, WORKS, Ours, settings_of, sgemm, step_flops
+from runs.display import Display
 from runs.errors import UserError
 from runs.files import atomic_write, json_text, user_errors
 from runs.provenance import cpu

@@ -12,8 +12,8 @@ import tensorflow.compat.v1 as tf
 from gas_tf import distillation, experiments
 from gas_tf.data.dataset import Dataset
 from gas_tf.data.sources import SOURCES
-from gas_tf.settings import resolve
 from runs import determinism
+from runs.settings import resolve
 
 STEPS = ('student', 'generator')
 BLOCK_SECONDS = 4.  # a block of slow steps ends here, after at least two

@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
-
 from command_processes import ROOT, SMALL, environment
-from gas_tf import command, experiments, run, settings
+
+from gas_tf import command, experiments, run
+from runs import settings
 from runs.errors import UserError
 
 

@@ -9,12 +9,11 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from command_processes import (EVERY, ROOT, Workshop, content, environment, finish, folder, reference, rows, start,
+                               teacher_folder, with_teacher)
 
-from command_processes import (
-    EVERY, ROOT, Workshop, content, environment, finish, folder, reference, rows, start, teacher_folder,
-    with_teacher)
 from gas_tf import command, run
-from gas_tf.display import Display
+from runs.display import Display
 
 
 @pytest.fixture(scope='module')

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from gas_tf import experiments, export, settings
+from gas_tf import experiments, export
 from gas_tf.networks.lenet import LeNet
-from gas_tf.state import State, named
-from runs import checkpoint, determinism
+from runs import checkpoint, determinism, settings
 from runs.record import Record
+from runs.state import State, named
 
 WIDTHS = (2, 3, 5, 4)
 MEAN, STD = .1307, .3081  # of MNIST

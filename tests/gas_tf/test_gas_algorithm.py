@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from gas_tf import distillation, experiments, inputs, settings
+from gas_tf import distillation, experiments, inputs
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import Dataset
-from gas_tf.state import State
-from runs import determinism
+from runs import determinism, settings
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
+from runs.state import State
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))

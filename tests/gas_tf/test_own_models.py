@@ -7,9 +7,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from gas_tf import own_models
-from gas_tf.display import Display
 from gas_tf.own_models import distil
 from runs import determinism
+from runs.display import Display
 from runs.errors import UserError
 from runs.record import RESULT_KEYS
 

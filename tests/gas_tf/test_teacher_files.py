@@ -6,12 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
-
 from command_processes import SMALL, content, rows
-from gas_tf import command, experiments, settings, teachers
+
+from gas_tf import command, experiments, teachers
 from gas_tf.data.dataset import load
-from gas_tf.display import Display
+from runs import settings
 from runs.checkpoint import fingerprint
+from runs.display import Display
 from runs.errors import UserError
 from runs.record import RESULT_KEYS
 

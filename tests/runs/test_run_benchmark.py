@@ -8,13 +8,13 @@ import types
 import numpy as np
 import pytest
 
-from gas_tf.display import Display
-from gas_tf.settings import resolve
 from runs.benchmarks import student_step, student_step_peer
-from runs.benchmarks.student_step_work import (
-    STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of, sgemm, step_flops)
+from runs.benchmarks.student_step_work import (STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of, sgemm,
+                                               step_flops)
+from runs.display import Display
 from runs.errors import UserError
 from runs.files import json_text
+from runs.settings import resolve
 
 TORCH = pathlib.Path(os.environ.get('GAS_TORCH_PYTHON', student_step.TORCH_PYTHON))
 needs_torch = pytest.mark.skipif(

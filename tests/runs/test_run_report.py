@@ -137,7 +137,7 @@ def test_a_command_repeats_what_was_given_by_hand(results):
     line, = groups_of(results)[0].commands()
     assert line == ("python -m gas_tf.run mnist --method gas --budget quick --seeds 2 --generator.output linear "
                     "--objective.gamma 0.25 --schedule.no-reset-slots --student.widths 3 8 60 42")
-    command, settings = pytest.importorskip("gas_tf.command"), pytest.importorskip("gas_tf.settings")
+    command, settings = pytest.importorskip("gas_tf.command"), pytest.importorskip("runs.settings")
     # Those values that differ from the defaults come back from the command line.
     options, sources = command.parse(shlex.split(line)[3:])
     values = settings.flatten(options.settings)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gas_tf import devices
+from runs import devices
 
 TITAN = 'device: 0, name: TITAN X (Pascal), pci bus id: 0000:01:00.0, compute capability: 6.1'
 AMPERE = 'device: 0, name: NVIDIA A100, pci bus id: 0000:01:00.0, compute capability: 8.0'

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from gas_tf.display import Display, duration
+from runs.display import Display, duration
 
 ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 NOTE = 'accuracy 0.8750'

@@ -6,8 +6,7 @@ import time
 
 from rich import box
 from rich.console import Console
-from rich.progress import (
-    BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 UNFOLDED = 1000  # columns of a log file: more than any line has

@@ -5,10 +5,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from gas_tf.pictures import COLUMNS, GAP, SCALE, png, save_samples
-from gas_tf.recording import Recording
 from runs import checkpoint
 from runs.errors import UserError
 from runs.record import RESULT_KEYS, Record
+from runs.recording import Recording
 
 
 def state(step):
