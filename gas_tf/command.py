@@ -1,12 +1,8 @@
 """The command line: names, overrides, and errors in one line."""
 
 import argparse
-import contextlib
 import dataclasses
-import difflib
-import io
 import math
-import re
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -15,6 +11,8 @@ from typing_extensions import Annotated
 
 from gas_tf import experiments
 from runs import settings
+from runs.command import (
+    check_flags, check_folders, check_seeds, nearest, parsed, show_help)
 from runs.errors import UserError
 
 #: Whole numbers that may be 0; all others are from 1 on.
@@ -46,18 +44,6 @@ class Options:
     """show experiments, methods and budgets, and stop"""
 
 
-def nearest(kind, name, names):
-    """Raises UserError that proposes the nearest valid name."""
-    raise UserError('no %s is called %r%s: choose from %s' % (
-        kind, name, _meant(name, names), ', '.join(names)))
-
-
-def _meant(name, names, form='%r'):
-    """' (did you mean ...?)' with the nearest of the names, '' without one."""
-    close = difflib.get_close_matches(name, names, 1, 0.4)
-    return ' (did you mean %s?)' % form % close[0] if close else ''
-
-
 def parse(arguments):
     """Options and the sources of their settings from a command line.
 
@@ -87,19 +73,18 @@ def parse(arguments):
         nearest('budget', known.budget, list(experiments.BUDGETS[experiment]))
     config, sources = experiments.configuration(
         experiment, known.method, known.budget)
-    check_flags(arguments, config)
+    check_names(arguments, config)
     if help_asked:
-        _show_help(arguments, experiment, config, sources)
-    options = _tyro(arguments, Options(experiment, config))
+        show_help(Options, arguments, 'python -m gas_tf.run', config, sources,
+                  experiment=experiment)
+    options = parsed(Options, arguments, Options(experiment, config))
     asked = settings.flatten(options.settings)
     for name, value in settings.flatten(config).items():
         if asked[name] != value:
             sources[name] = 'command line'
         _check_value(name, asked[name])
-    _check_seeds(options.seeds)
-    for flag, folder in (('--out', options.out), ('--data-dir', options.data_dir)):
-        if folder == '':
-            raise UserError('%s is empty: name a folder' % flag)
+    check_seeds(options.seeds)
+    check_folders(out=options.out, data_dir=options.data_dir)
     return options, sources
 
 
@@ -120,20 +105,11 @@ def _names():
     return parser
 
 
-def check_flags(arguments, config=experiments.Experiment()):
-    """Proposes the nearest flag for one that does not exist."""
-    flags = ['--' + name.replace('_', '-') for name in
-             list(settings.flatten(config))
-             + [f.name for f in dataclasses.fields(Options)
-                if f.name not in ('experiment', 'settings')]]
-    for argument in arguments:
-        flag = argument.split('=')[0].replace('_', '-')
-        if not flag.startswith('--') or flag == '--help':
-            continue
-        if flag not in flags and flag.replace('--no-', '--', 1).replace(
-                '.no-', '.', 1) not in flags:
-            raise UserError('there is no %s%s; --help lists all settings' % (
-                argument.split('=')[0], _meant(flag, flags, '%s')))
+def check_names(arguments, config=experiments.Experiment()):
+    """Raises UserError for a flag that does not exist."""
+    check_flags(arguments, list(settings.flatten(config)) + [
+        f.name for f in dataclasses.fields(Options)
+        if f.name not in ('experiment', 'settings')])
 
 
 def _check_value(name, value):
@@ -155,66 +131,3 @@ def _check_value(name, value):
             continue
         raise UserError('--%s is %s: give %s'
                         % (name.replace('_', '-'), number, wanted))
-
-
-def _check_seeds(seeds):
-    if not seeds or min(seeds) < 0:
-        raise UserError('--seeds: give one or more numbers from 0 on')
-    for seed in seeds:
-        if seeds.count(seed) > 1:
-            raise UserError('--seeds: %d is given twice' % seed)
-
-
-def _tyro(arguments, default):
-    """tyro's parse, with its boxed errors told in one line."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            return tyro.cli(Options, args=list(arguments), default=default)
-    except SystemExit:
-        raise UserError(_plain(said.getvalue()))
-
-
-def _plain(box):
-    """The sentence in a box that tyro drew, without its advice."""
-    lines = [re.sub(r'^[│|]|[│|]$', '', line.strip()).strip()
-             for line in box.splitlines()]
-    text = ' '.join(line for line in lines
-                    if line and not re.match(r'^[╭╰─┌└+]', line))
-    text = re.split(' (?:Argument helptext:|For full helptext)', text)[0]
-    choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*?)\)", text)
-    return text + (_meant(choice.group(1), re.findall(r"'(.*?)'", choice.group(2)))
-                   if choice else '')
-
-
-def _show_help(arguments, experiment, config, sources):
-    """tyro's help, in which each default has the source of this experiment's.
-
-    Raises:
-      SystemExit: when it is shown.
-    """
-    described = _described(config, sources)
-    shown = dataclasses.make_dataclass(
-        'Options', [('settings', Annotated[described, tyro.conf.arg(name='')],
-                     described())], bases=(Options,), frozen=True)
-    shown.__doc__ = Options.__doc__
-    tyro.cli(shown, args=list(arguments), prog='python -m gas_tf.run',
-             default=shown(experiment))
-
-
-def _described(config, sources, prefix=''):
-    """A class like `config`'s with its values as defaults, for the help."""
-    fields = []
-    for field in dataclasses.fields(config):
-        name, value = prefix + field.name, getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            kind = _described(value, sources, name + '.')
-            value = kind()
-        else:
-            kind = Annotated[field.type.__origin__, tyro.conf.arg(
-                help='%s [%s]' % (field.metadata['text'], sources[name]))]
-        fields.append((field.name, kind, value))
-    made = dataclasses.make_dataclass(
-        type(config).__name__, fields, frozen=True)
-    made.__doc__ = type(config).__doc__
-    return made

@@ -21,6 +21,7 @@ from gas_tf.data.sources import SOURCES
 from gas_tf.experiments import Experiment
 from gas_tf.networks.lenet import LeNet
 from runs import determinism, settings
+from runs.command import guarded
 from runs.errors import UserError
 from runs.files import atomic_write, read_json, user_errors
 from runs.recording import best_model
@@ -120,7 +121,7 @@ def export(run, form, to=None):
 
 
 def main(arguments=None):
-    """The command; returns its exit code: 0, or 2 after one line on stderr."""
+    """The command; returns its exit code, see `runs.command.guarded`."""
     parser = argparse.ArgumentParser(
         prog='python -m gas_tf.export', description=__doc__.split('\n\n')[1])
     parser.add_argument('run', metavar='RUN', help='folder of a run')
@@ -128,13 +129,7 @@ def main(arguments=None):
     parser.add_argument('--to', help='file or folder to make (default: '
                         'student.npz or student/ in the folder of the run)')
     given = parser.parse_args(arguments)
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    try:
-        print(export(given.run, given.format, given.to))
-    except UserError as error:
-        print('error: %s' % error, file=sys.stderr)
-        return 2
-    return 0
+    return guarded(lambda: print(export(given.run, given.format, given.to)) or 0)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,6 @@ goes through teacher and student as a tower of its own, so that towers, not
 threads inside an op, fill the cores: the bits do not depend on how many.
 """
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import determinism

@@ -1,64 +1,20 @@
 """python -m gas_tf.run EXPERIMENT: distil, record, and print the table."""
 
 # What is imported here is quick, so that Ctrl-C is answered from the start.
-import logging
 import os
-import signal
 import sys
-import warnings
 
+from runs.command import guarded
 from runs.errors import Diverged, UserError
 
 
 def main(arguments=None):
     """Runs the command line; returns the exit code.
 
-    0: done.  2: the user's error, one line on stderr.  130 and 143: stopped by
-    Ctrl-C and SIGTERM, 141: by a reader that went away (`| head`); the same
-    command goes on.
+    See `runs.command.guarded`.
     """
-    terminated = []
-
-    def terminate(number, frame):
-        terminated.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, terminate)
-    try:
-        try:
-            _quieten()
-            return _run(sys.argv[1:] if arguments is None else arguments)
-        finally:
-            sys.stdout.flush()
-    except UserError as error:
-        print('error: %s' % error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print('stopped: the same command goes on from the last checkpoint',
-              file=sys.stderr)
-        return 143 if terminated else 130
-    except OSError as error:
-        if error.filename is not None:  # a file's: a defect of ours
-            raise
-        # Standard output's.  The interpreter flushes it once more as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return 141
-        print('error: %s' % error, file=sys.stderr)
-        return 2
-
-
-def _quieten():
-    """Silences what libraries say about themselves; our own lines stay."""
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # errors only
-    warnings.simplefilter('ignore', FutureWarning)  # TensorFlow's NumPy types
-    # NaN and overflow: the record says where, in one line.
-    warnings.simplefilter('ignore', RuntimeWarning)
-    logging.basicConfig(format='%(message)s')
-    logging.getLogger('tensorflow').setLevel(logging.ERROR)  # deprecations
-    logging.getLogger('gas_tf').setLevel(logging.INFO)  # downloads
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(errors='replace')  # '±' where it has no code
+    return guarded(
+        lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(arguments):
@@ -66,7 +22,7 @@ def _run(arguments):
     from runs.display import Display
     display = Display()
     if '--list' in arguments:
-        command.check_flags(arguments)
+        command.check_names(arguments)
         _list(display)
         return 0
     options, sources = command.parse(arguments)

@@ -1,7 +1,6 @@
 """python -m gas_tf.data NAME ...: finds or downloads data sets, so that later runs need no network."""
 
 import argparse
-import logging
 import os
 import shutil
 import sys
@@ -10,28 +9,27 @@ from gas_tf.data.dataset import load
 from gas_tf.data.errors import DataError
 from gas_tf.data.files import locate
 from gas_tf.data.sources import SOURCES
-from runs.errors import UserError
+from runs.command import guarded
 
 
 def main(arguments=None):
-    """The command; returns its exit code: 0, or 2 after one line on stderr."""
+    """The command; returns its exit code, see `runs.command.guarded`."""
     parser = argparse.ArgumentParser(prog='python -m gas_tf.data', description=__doc__.split(': ')[1])
     parser.add_argument('names', nargs='+', choices=sorted(SOURCES), metavar='NAME',
                         help='one of: %s' % ', '.join(sorted(SOURCES)))
     parser.add_argument('--data-dir', help='where they may be already')
     parser.add_argument('--to', help='folder that gets a copy: ./data is one where runs look')
     given = parser.parse_args(arguments)
-    logging.basicConfig(format='%(message)s', level=logging.INFO)
-    try:
-        for name in given.names:
-            dataset = load(name, given.data_dir)
-            print('%s: %d training and %d test images' % (
-                name, len(dataset.train_labels), len(dataset.test_labels)))
-            if given.to:
-                copy(locate(SOURCES[name], given.data_dir), os.path.join(given.to, name))
-    except UserError as error:
-        print('error: %s' % error, file=sys.stderr)
-        return 2
+    return guarded(lambda: _fetch(given))
+
+
+def _fetch(given):
+    for name in given.names:
+        dataset = load(name, given.data_dir)
+        print('%s: %d training and %d test images' % (
+            name, len(dataset.train_labels), len(dataset.test_labels)))
+        if given.to:
+            copy(locate(SOURCES[name], given.data_dir), os.path.join(given.to, name))
     return 0
 
 

@@ -14,7 +14,6 @@ from gas_tf import distillation, experiments, inputs
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import Dataset
 from runs import determinism, settings
-from runs.checkpoint import fingerprint
 from runs.errors import UserError
 from runs.state import State
 
