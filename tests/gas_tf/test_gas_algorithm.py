@@ -14,6 +14,7 @@ from gas_tf import distillation, experiments, inputs
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import Dataset
 from runs import determinism, settings
+from runs.checkpoint import fingerprint  # noqa: F401 (for the processes that tests start)
 from runs.errors import UserError
 from runs.state import State
 
