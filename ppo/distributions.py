@@ -4,7 +4,10 @@ A distribution wraps the raw output of a network for a batch and offers the
 few quantities that the objectives need.  Everything is computed from
 log-probabilities, so that logits 150 apart give finite losses and gradients,
 and without the fused cross-entropy op, whose GPU kernel does not repeat.
+Samples are functions of a stateless seed (`runs.determinism`).
 """
+
+import math
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -39,6 +42,24 @@ class Categorical:
         """The likeliest class, int `[B]`."""
         return tf.argmax(self.logits, axis=1, output_type=tf.int32)
 
+    def log_prob(self, actions):
+        """Log-probability of each action, `[B]`; actions: int `[B]`."""
+        chosen = tf.one_hot(actions, int(self.logits.shape[1]))
+        # A class of probability zero is -inf, and 0 · -inf no number.
+        return tf.reduce_sum(
+            tf.where(chosen > 0, self.log_probs, tf.zeros_like(chosen)), axis=1)
+
+    def sample(self, seed):
+        """An action for each row, int32 `[B]`: the argmax under Gumbel noise.
+
+        Args:
+          seed: int64 `[2]`, `determinism.stateless_seed`.
+        """
+        uniform = tf.random.stateless_uniform(
+            tf.shape(self.logits), seed, np.finfo(np.float32).tiny, 1.)
+        return tf.argmax(self.logits - tf.log(-tf.log(uniform)), axis=1,
+                         output_type=tf.int32)
+
     @staticmethod
     def log_mixture(parts):
         """Log of the mean distribution over all rows of several batches, `[K]`.
@@ -57,3 +78,50 @@ class Categorical:
         """H(E[p]) in nats over all rows of several batches, a scalar."""
         log_mean = cls.log_mixture(parts)
         return -tf.reduce_sum(tf.exp(log_mean) * log_mean)
+
+
+class DiagGaussian:
+    """Independent normal distributions over the numbers of an action.
+
+    Args:
+      mean: float `[B, d]`.
+      log_std: float `[B, d]`, or `[d]` for a policy whose deviation does not
+        depend on its input.
+    """
+
+    def __init__(self, mean, log_std):
+        self.mean = mean
+        self.log_std = log_std + tf.zeros_like(mean)
+
+    def entropy(self):
+        """Differential entropy of each distribution in nats, `[B]`."""
+        return tf.reduce_sum(
+            self.log_std + 0.5 * math.log(2. * math.pi * math.e), axis=1)
+
+    def kl(self, other):
+        """KL(self ‖ other) of each pair in nats, `[B]`."""
+        ratio = tf.exp(2. * (self.log_std - other.log_std))
+        distance = (self.mean - other.mean) * tf.exp(-other.log_std)
+        return tf.reduce_sum(
+            other.log_std - self.log_std
+            + 0.5 * (ratio + tf.square(distance) - 1.), axis=1)
+
+    def log_prob(self, actions):
+        """Log-density of each action `[B, d]`, `[B]`."""
+        distance = (actions - self.mean) * tf.exp(-self.log_std)
+        return -tf.reduce_sum(
+            0.5 * tf.square(distance) + self.log_std
+            + 0.5 * math.log(2. * math.pi), axis=1)
+
+    def mode(self):
+        """The likeliest action, `[B, d]`: the mean."""
+        return self.mean
+
+    def sample(self, seed):
+        """An action for each row, `[B, d]`.
+
+        Args:
+          seed: int64 `[2]`, `determinism.stateless_seed`.
+        """
+        noise = tf.random.stateless_normal(tf.shape(self.mean), seed)
+        return self.mean + tf.exp(self.log_std) * noise

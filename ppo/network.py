@@ -22,6 +22,15 @@ def constant(value):
     return lambda random, shape: np.full(shape, value)
 
 
+def orthogonal(gain):
+    """gain times a matrix with orthonormal rows or columns, as baselines starts its policies."""
+    def law(random, shape):
+        flat = (int(np.prod(shape[:-1])), shape[-1])
+        u, _, v = np.linalg.svd(random.randn(*flat), full_matrices=False)
+        return gain * (u if u.shape == flat else v).reshape(shape)
+    return law
+
+
 class Network:
     """Variables under one name, and how each is drawn.
 

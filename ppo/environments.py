@@ -1,0 +1,197 @@
+"""gym environments: one, and many of them in one process."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ppo.models import Actions
+from runs import determinism
+from runs.errors import UserError
+
+RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
+
+#: shape, dtype: of one observation; actions: `models.Actions`.
+Spaces = namedtuple('Spaces', 'shape dtype actions')
+
+#: observations `[n, ...]`, of the next episode where one has ended; rewards `[n]`, to learn from; ended `[n]`:
+#: RUNNING, TERMINATED or TRUNCATED; last `{i: observation}` before a truncation; episodes: list of (score, steps).
+Step = namedtuple('Step', 'observations rewards ended last episodes')
+
+
+def make(environment):
+    """A `Simulation` of an `experiments.Environment`.
+
+    Raises:
+      UserError: gym has no such environment, what it needs is not installed,
+        or its spaces are of another kind.
+    """
+    import gym
+    gym.logger.set_level(gym.logger.ERROR)
+    try:
+        made = gym.make(environment.id)
+    except gym.error.DependencyNotInstalled as error:
+        raise UserError('%s needs MuJoCo: make simulators (%s)' % (environment.id, _line(error))) from error
+    except gym.error.Error as error:
+        raise UserError('gym makes no %r: %s' % (environment.id, _line(error))) from error
+    if 'NoFrameskip' in environment.id:
+        from ppo import atari
+        return Simulation(atari.wrapped(made, environment), environment.max_steps)
+    limit = environment.max_steps or made.spec.max_episode_steps or 0
+    made = made.unwrapped  # gym's own time limit is one more `done`
+    if environment.contact_forces == 'restored':
+        restore_contact_forces(made)
+    return Simulation(made, limit)
+
+
+def _line(error):
+    return str(error).strip().split('\n')[0]
+
+
+def restore_contact_forces(env):
+    """Lets MuJoCo compute the contact forces after each of its steps.
+
+    From 2.0 on it leaves them out unless asked; gym 0.17 reads them still.
+
+    Raises:
+      UserError: the environment is not one of MuJoCo's.
+    """
+    if not hasattr(env, 'do_simulation'):
+        raise UserError('contact_forces restored: this environment is not one of MuJoCo')
+    from mujoco_py import functions
+    simulate = env.do_simulation
+
+    def do_simulation(control, frames):
+        simulate(control, frames)
+        functions.mj_rnePostConstraint(env.sim.model, env.sim.data)
+    env.do_simulation = do_simulation
+
+
+class Simulation:
+    """One environment with its time limit told apart from its own end.
+
+    Actions are clipped to the space, and the reward is that of the clipped one.
+
+    Args:
+      env: a gym environment without time limit.
+      limit: actions until an episode is cut off; 0: none.
+    """
+
+    def __init__(self, env, limit):
+        self.env, self.limit = env, limit
+        space = env.action_space
+        if hasattr(space, 'n'):
+            actions = Actions('categorical', int(space.n))
+            self._bounds = None
+        elif hasattr(space, 'low') and len(space.shape) == 1:
+            actions = Actions('gaussian', int(space.shape[0]))
+            self._bounds = space.low, space.high
+        else:
+            raise UserError('actions of %s are not supported: a Box of one dimension or Discrete is needed' % space)
+        shape = env.observation_space.shape
+        if not shape:
+            raise UserError('observations of %s are not supported: a Box is needed' % env.observation_space)
+        frames = env.observation_space.dtype == np.uint8
+        self.spaces = Spaces(tuple(shape), np.dtype(np.uint8 if frames else np.float32), actions)
+        self.steps, self.score = 0, 0.
+
+    def seed(self, seed):
+        self.env.seed(seed)
+
+    def reset(self):
+        """The first observation of a new episode."""
+        self.steps, self.score = 0, 0.
+        return self.env.reset()
+
+    def step(self, action):
+        """(observation, reward, RUNNING | TERMINATED | TRUNCATED) after an action."""
+        if self._bounds:
+            # What np.clip does, without its overhead.
+            action = np.minimum(np.maximum(action, self._bounds[0]), self._bounds[1])
+        observation, reward, done, _ = self.env.step(action)
+        self.steps += 1
+        self.score += reward
+        if done:
+            return observation, reward, TERMINATED
+        return observation, reward, TRUNCATED if self.steps == self.limit else RUNNING
+
+    def frame(self):
+        """A picture of the present state, uint8 `[h, w, 3]`."""
+        return self.env.render('rgb_array')
+
+    def close(self):
+        self.env.close()
+
+
+class Environments:
+    """`count` environments of one kind, stepped one after the other.
+
+    Args:
+      environment: an `experiments.Environment`.
+      count: how many.
+      seed: of everything that they draw.
+      first: number of the first one among those of all processes.
+      stream: name of what they draw.
+
+    Rewards of ALE are learnt from by their sign.
+    """
+
+    def __init__(self, environment, count, seed, first=0, stream='environment'):
+        self.simulations = [make(environment) for _ in range(count)]
+        self.seed, self.first, self.stream = seed, first, stream
+        self._clip = 'NoFrameskip' in environment.id
+        self.spaces = self.simulations[0].spaces
+        self._observations = np.zeros((count,) + self.spaces.shape, self.spaces.dtype)
+
+    def __len__(self):
+        return len(self.simulations)
+
+    def reset(self, step):
+        """Seeds each apart by (seed, its number, step) and begins new episodes: `[n, ...]`."""
+        for i in range(len(self)):
+            self._observations[i] = self._new_episode(i, step)
+        return self._observations.copy()
+
+    def _new_episode(self, i, step):
+        key = determinism.stream_key(self.seed, '%s/%d/%d' % (self.stream, self.first + i, step))
+        self.simulations[i].seed(key % 2 ** 31)
+        return self.simulations[i].reset()
+
+    def play(self, decide, step):
+        """One episode in each, new ones by (seed, step): list of (score, actions taken).
+
+        Args:
+          decide: actions `[k, ...]` for the observations `[k, ...]` of those
+            that still run.
+        """
+        for i in range(len(self)):
+            self._observations[i] = self._new_episode(i, step)
+        running = list(range(len(self)))
+        while running:
+            actions = decide(self._observations[running])
+            for i, action in zip(list(running), actions):
+                self._observations[i], _, end = self.simulations[i].step(action)
+                if end:
+                    running.remove(i)
+        return [(simulation.score, simulation.steps) for simulation in self.simulations]
+
+    def step(self, actions):
+        """`Step` after an action `[n, ...]` in each."""
+        count = len(self.simulations)
+        rewards, ended = np.zeros(count, np.float32), np.zeros(count, np.uint8)
+        last, episodes = {}, []
+        for i, simulation in enumerate(self.simulations):
+            observation, rewards[i], end = simulation.step(actions[i])
+            if end:
+                ended[i] = end
+                if end == TRUNCATED:
+                    last[i] = np.array(observation, self.spaces.dtype)
+                episodes.append((simulation.score, simulation.steps))
+                observation = simulation.reset()
+            self._observations[i] = observation
+        if self._clip:
+            rewards = np.sign(rewards)
+        return Step(self._observations.copy(), rewards, ended, last, episodes)
+
+    def close(self):
+        for simulation in self.simulations:
+            simulation.close()

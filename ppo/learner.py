@@ -1,0 +1,159 @@
+"""The optimiser: transitions in, parameters of the next version out."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from ppo import loss, rollouts
+from ppo.models import Policy
+from ppo.normalizer import Normalizer, ReturnScale, normalised
+from runs import determinism
+from runs.errors import Diverged
+from runs.state import State, adam_variables, named
+
+LOSSES = ('L_policy', 'L_value', 'entropy', 'kl', 'clipped')
+
+
+def inputs_of(observations, mean, std):
+    """What the networks see: frames in 0..1, other observations normalised."""
+    if observations.dtype == tf.uint8:
+        return tf.cast(observations, tf.float32) / 255.
+    return normalised(observations, mean, std)
+
+
+class Learner:
+    """The policy being trained, in the current tf.Graph.
+
+    Args:
+      config: `experiments.Experiment`; spaces: `environments.Spaces`; seed: of
+        what is drawn here: first weights and the order of the batches.
+
+    Attributes:
+      transitions, gradient_steps, version: counters; each update is a version.
+    """
+
+    def __init__(self, config, spaces, seed):
+        self.training, self.seed = config.training, seed
+        self.transitions = self.gradient_steps = self.version = 0
+        self.policy = Policy('ppo', config.model, spaces.shape, spaces.actions)
+        self.normalizer = None if spaces.dtype == np.uint8 else Normalizer(spaces.shape)
+        self.scale = ReturnScale() if self.training.reward_scale == 'returns' else None
+        self._build(spaces)
+
+    def _build(self, spaces):
+        training, discrete = self.training, spaces.actions.kind == 'categorical'
+        self._feeds = {
+            'observations': tf.placeholder(spaces.dtype, (None,) + spaces.shape),
+            'actions': tf.placeholder(*((tf.int32, [None]) if discrete else (
+                tf.float32, [None, spaces.actions.size]))),
+            'log_probs': tf.placeholder(tf.float32, [None]),
+            'advantages': tf.placeholder(tf.float32, [None]),
+            'returns': tf.placeholder(tf.float32, [None])}
+        self._rate = tf.placeholder(tf.float32, [])
+        self._mean = tf.placeholder(tf.float32, spaces.shape)
+        self._std = tf.placeholder(tf.float32, spaces.shape)
+        answer = self.policy(inputs_of(self._feeds['observations'], self._mean, self._std))
+        log_probs = answer.distribution.log_prob(self._feeds['actions'])
+        old = self._feeds['log_probs']
+        terms = {
+            'L_policy': tf.reduce_mean(loss.clipped_surrogate(
+                log_probs, old, self._feeds['advantages'], training.clip)),
+            'L_value': tf.reduce_mean(loss.value_error(answer.value, self._feeds['returns'])),
+            'entropy': tf.reduce_mean(answer.distribution.entropy()),
+            'kl': tf.reduce_mean(old - log_probs),
+            'clipped': tf.reduce_mean(tf.cast(tf.abs(tf.exp(log_probs - old) - 1.) > training.clip, tf.float32))}
+        total = (terms['L_policy'] + training.value_weight * terms['L_value']
+                 - training.entropy_weight * terms['entropy'])
+        variables = self.policy.variables
+        gradients, norm = tf.clip_by_global_norm(tf.gradients(total, variables), training.gradient_clip)
+        optimizer = tf.train.AdamOptimizer(self._rate, epsilon=training.epsilon, name='ppo_adam')
+        with tf.control_dependencies(gradients):
+            self._update = [[terms[name] for name in LOSSES] + [norm],
+                            optimizer.apply_gradients(zip(gradients, variables))]
+        self.state = State(dict(named(variables), **adam_variables(optimizer)))
+
+    def start(self, session):
+        session.run(tf.global_variables_initializer())
+        self.state.load(session, self.policy.initial_values(self.seed))
+
+    def parameters(self, session):
+        """All that acting needs, of one version: {name: array}, the normaliser's among them."""
+        values = session.run(named(self.policy.variables))
+        if self.normalizer:
+            values.update(self.normalizer.parameters())
+        return values
+
+    def update(self, session, played):
+        """The gradient steps of one version, then what it has seen into the normaliser.
+
+        In this order the ratio of probabilities begins at 1: the actions were
+        taken under the normaliser that the gradient steps use.
+
+        Args:
+          played: list of `rollouts.Rollout`.
+
+        Returns:
+          {name: mean over the gradient steps} of `LOSSES` and gradient_norm.
+
+        Raises:
+          Diverged: one of them is not finite.
+        """
+        training = self.training
+        batch = rollouts.batch(played, training.gamma, training.lam, self.scale.value if self.scale else 1.)
+        count = len(batch.returns)
+        batch = batch._replace(advantages=loss.standardised(batch.advantages))
+        rate = training.learning_rate
+        if training.decay == 'linear':
+            rate *= max(0., 1. - self.transitions / training.transitions)
+        common = {self._rate: rate}
+        if self.normalizer:
+            parameters = self.normalizer.parameters()
+            common.update({self._mean: parameters['normalizer/mean'], self._std: parameters['normalizer/std']})
+        size = min(training.batch, count)
+        in_pass = count // size
+        steps = training.epochs * in_pass or training.gradient_steps
+        found = []
+        for step in range(steps):
+            if step % in_pass == 0:
+                order = determinism.random_state(
+                    self.seed, 'batches/%d' % (step // in_pass), self.version).permutation(count)
+            chosen = order[step % in_pass * size:(step % in_pass + 1) * size]
+            feeds = {self._feeds[name]: getattr(batch, name)[chosen] for name in self._feeds}
+            feeds.update(common)
+            found.append(session.run(self._update, feeds)[0])
+        if self.normalizer:
+            self.normalizer.update(batch.observations)
+        if self.scale:
+            self.scale.update(batch.returns)
+        self.version += 1
+        self.gradient_steps += steps
+        self.transitions += count
+        means = dict(zip(LOSSES + ('gradient_norm',), [float(value) for value in np.mean(found, axis=0)]))
+        for name, value in means.items():
+            if not np.isfinite(value):
+                raise Diverged('%s is not finite after %d transitions: the run has diverged; try a smaller '
+                               'training.learning_rate and another --out' % (name, self.transitions))
+        return means
+
+    # What a checkpoint holds.
+
+    def values(self, session):
+        """The whole training state: {name: array}."""
+        values = self.state.values(session)
+        for name in ('transitions', 'gradient_steps', 'version'):
+            values['counters/' + name] = np.int64(getattr(self, name))
+        if self.normalizer:
+            values.update(self.normalizer.values())
+            values.update(self.normalizer.parameters())
+        if self.scale:
+            values.update(self.scale.values())
+        return values
+
+    def load(self, session, values):
+        """Continues from `values`."""
+        for name in ('transitions', 'gradient_steps', 'version'):
+            setattr(self, name, int(values['counters/' + name]))
+        if self.normalizer:
+            self.normalizer.load(values)
+        if self.scale:
+            self.scale.load(values)
+        self.state.load(session, {name: values[name] for name in self.state.variables})

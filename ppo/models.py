@@ -1,0 +1,152 @@
+"""Policies: a body, a head for the distribution of actions, a head for the value."""
+
+from collections import namedtuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from ppo.distributions import Categorical, DiagGaussian
+from ppo.network import Network, constant, orthogonal
+
+#: distribution: of the actions for each observation; value: float `[B]`.
+Answer = namedtuple('Answer', 'distribution value')
+
+#: kind: 'categorical' or 'gaussian'; size: number of actions, or of their numbers.
+Actions = namedtuple('Actions', 'kind size')
+
+#: channels, kernel, stride of three convolutions, and units of the dense layer:
+#: Green et al., table 1 (the printed stride of 3 in its medium row is a typo for
+#: 2: the printed number of weights is that of 2).
+CONVOLUTIONS = {
+    'cnn_high': (((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512),
+    'cnn_medium': (((16, 8, 4), (32, 4, 2), (32, 3, 1)), 256),
+    'cnn_low': (((8, 8, 4), (16, 4, 2), (16, 3, 1)), 128),
+}
+
+
+class Policy(Network):
+    """A policy with its value function under one name.
+
+    Args:
+      name: variable scope.
+      model: `experiments.Model`: body, widths, value_network.
+      shape: of one observation.
+      actions: `Actions`.
+    """
+
+    def __init__(self, name, model, shape, actions):
+        super().__init__(name)
+        self.model, self.actions = model, actions
+        body = {'mlp': MLP, 'impala': Impala}.get(model.body, Nature)
+        self.body = body(self, 'policy/', model, shape)
+        self.value_body = self.body
+        if model.value_network == 'separate':
+            self.value_body = body(self, 'value/', model, shape)
+        # A first policy that hardly depends on the observation (baselines).
+        self.head = self.dense('policy/head', self.body.size, actions.size, 0.01)
+        self.value_head = self.dense('value/head', self.value_body.size, 1, 1.)
+        if actions.kind == 'gaussian':
+            self.log_std = self.add_variable('policy/log_std', [actions.size], constant(0.))
+
+    def dense(self, name, inputs, outputs, gain):
+        """(kernel, bias) of a dense layer."""
+        return (self.add_variable(name + '/kernel', [inputs, outputs], orthogonal(gain)),
+                self.add_variable(name + '/bias', [outputs], constant(0.)))
+
+    def convolution(self, name, kernel, inputs, outputs, gain):
+        """(kernel, bias) of a square convolution."""
+        return (self.add_variable(name + '/kernel', [kernel, kernel, inputs, outputs], orthogonal(gain)),
+                self.add_variable(name + '/bias', [outputs], constant(0.)))
+
+    def __call__(self, observations):
+        """`Answer` to normalised observations `[B, ...]`."""
+        hidden = self.body(observations)
+        distribution = self.distribution(hidden)
+        if self.value_body is not self.body:
+            hidden = self.value_body(observations)
+        return Answer(distribution, tf.squeeze(_affine(hidden, self.value_head), axis=1))
+
+    def distribution(self, hidden):
+        """The distribution of actions from the body's output."""
+        output = _affine(hidden, self.head)
+        if self.actions.kind == 'categorical':
+            return Categorical(output)
+        return DiagGaussian(output, self.log_std)
+
+
+class MLP:
+    """Dense layers with tanh, as baselines has them."""
+
+    def __init__(self, owner, prefix, model, shape):
+        sizes = (int(np.prod(shape)),) + tuple(model.widths)
+        self.layers = [owner.dense('%sdense%d' % (prefix, i + 1), sizes[i], sizes[i + 1], np.sqrt(2.))
+                       for i in range(len(model.widths))]
+        self.size = sizes[-1]
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = tf.tanh(_affine(x, layer))
+        return x
+
+
+class Nature:
+    """Three convolutions and a dense layer, VALID padding, ReLU (Green et al., table 1)."""
+
+    def __init__(self, owner, prefix, model, shape):
+        convolutions, units = CONVOLUTIONS[model.body]
+        side, channels = shape[0], shape[2]
+        self.layers = []
+        for i, (filters, kernel, stride) in enumerate(convolutions):
+            self.layers.append((owner.convolution(
+                '%sconv%d' % (prefix, i + 1), kernel, channels, filters, np.sqrt(2.)), stride))
+            side, channels = (side - kernel) // stride + 1, filters
+        self.dense = owner.dense(prefix + 'dense', side * side * channels, units, np.sqrt(2.))
+        self.size = units
+
+    def __call__(self, x):
+        for (kernel, bias), stride in self.layers:
+            x = tf.nn.relu(tf.nn.conv2d(x, kernel, stride, 'VALID') + bias)
+        return tf.nn.relu(_affine(_flat(x), self.dense))
+
+
+class Impala:
+    """Espeholt et al. 2018, figure 3, the large network without its LSTM.
+
+    Three stages of a 3×3 convolution, a 3×3 max-pool of stride 2 and two
+    residual blocks; then ReLU, 256 units, ReLU.  `widths`: channels of the
+    three stages and the units, (16, 32, 32, 256) in the paper.
+    """
+
+    def __init__(self, owner, prefix, model, shape):
+        side, channels = np.array(shape[:2]), shape[2]
+        self.stages = []
+        for i, filters in enumerate(model.widths[:-1]):
+            name = '%sstage%d/' % (prefix, i + 1)
+            first = owner.convolution(name + 'conv', 3, channels, filters, np.sqrt(2.))
+            blocks = [[owner.convolution('%sblock%d/conv%d' % (name, b + 1, c + 1), 3, filters, filters, np.sqrt(2.))
+                       for c in range(2)] for b in range(2)]
+            self.stages.append((first, blocks))
+            side, channels = -(-side // 2), filters
+        self.dense = owner.dense(prefix + 'dense', int(np.prod(side)) * channels, model.widths[-1], np.sqrt(2.))
+        self.size = model.widths[-1]
+
+    def __call__(self, x):
+        for first, blocks in self.stages:
+            x = tf.nn.max_pool2d(_same(x, first), 3, 2, 'SAME')
+            for one, two in blocks:
+                x += _same(tf.nn.relu(_same(tf.nn.relu(x), one)), two)
+        return tf.nn.relu(_affine(_flat(tf.nn.relu(x)), self.dense))
+
+
+def _affine(x, layer):
+    kernel, bias = layer
+    return tf.matmul(x, kernel) + bias
+
+
+def _same(x, layer):
+    kernel, bias = layer
+    return tf.nn.conv2d(x, kernel, 1, 'SAME') + bias
+
+
+def _flat(x):
+    return tf.reshape(x, [-1, int(np.prod(x.shape.as_list()[1:]))])

@@ -1,0 +1,143 @@
+"""ppo.train's command line: an environment by name or gym id, settings by name and type."""
+
+import argparse
+import math
+import os
+from dataclasses import dataclass, fields as dataclass_fields
+from pathlib import Path
+from typing import Optional, Tuple
+
+import tyro
+from typing_extensions import Annotated, Literal
+
+from ppo import experiments
+from runs import settings
+from runs.command import check_flags, check_folders, check_seeds, nearest, parsed, show_help
+from runs.errors import UserError
+
+PROGRAM = 'python -m ppo.train'
+
+#: Whole numbers that may be 0; all others are from 1 on.
+FROM_ZERO = ('environment.max_steps', 'training.epochs', 'training.patience', 'training.max_version_lag')
+
+
+@dataclass(frozen=True)
+class Options:
+    """Trains a teacher by proximal policy optimisation."""
+
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar='ENVIRONMENT')]
+    """which environment; --list shows them"""
+    settings: Annotated[experiments.Experiment, tyro.conf.arg(name='')]
+    env: Optional[str] = None
+    """another gym id in its place, with the settings of humanoid"""
+    seeds: Tuple[int, ...] = (0,)
+    """one run each"""
+    budget: Literal['smoke', 'quick', 'paper'] = 'paper'
+    """20,000, a million or ten million transitions"""
+    out: str = 'runs/out'
+    """folder of the records"""
+    require_gpu: bool = False
+    """stop when TensorFlow sees no GPU"""
+    list: bool = False
+    """show the environments, and stop"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError('%s; --help lists all settings' % message)
+
+
+def parse(arguments):
+    """(Options, {dotted field: source}) of a command line.
+
+    Raises UserError for an unknown name or a value of the wrong type, and
+    SystemExit after `--help`.
+    """
+    arguments = list(arguments)
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument('name', nargs='?')
+    for flag in ('--env', '--budget', '--out'):
+        parser.add_argument(flag)
+    known, _ = parser.parse_known_args(arguments)
+    help_asked = '-h' in arguments or '--help' in arguments
+    name = known.name
+    if name is None:
+        if known.env is None and not help_asked:
+            raise UserError('name an environment: %s, or --env with an id of gym (see --list)'
+                            % ', '.join(experiments.EXPERIMENTS))
+        name = known.env or 'humanoid'
+        arguments = [name] + arguments
+    if known.env is None and name not in experiments.EXPERIMENTS:
+        nearest('environment', name, list(experiments.EXPERIMENTS))
+    budget = known.budget or 'paper'
+    if budget not in experiments.BUDGETS:
+        nearest('budget', budget, list(experiments.BUDGETS))
+    config, sources = experiments.configuration('humanoid' if known.env else name, budget)
+    if known.env:
+        config = settings.replace(config, 'environment.id', known.env)
+        sources['environment.id'] = 'command line'
+    check_flags(arguments, list(settings.flatten(config)) + [
+        field.name for field in dataclass_fields(Options) if field.name not in ('name', 'settings')])
+    if help_asked:
+        show_help(Options, arguments, PROGRAM, config, sources, name=name)
+    given = parsed(Options, arguments, Options(name, config))
+    asked = settings.flatten(given.settings)
+    for field, value in settings.flatten(config).items():
+        if asked[field] != value:
+            sources[field] = 'command line'
+        _check_value(field, asked[field])
+    check_seeds(given.seeds)
+    check_folders(out=given.out)
+    return given, sources
+
+
+def _check_value(name, value):
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, (bool, str)):
+            continue
+        least = 0 if isinstance(number, float) or name in FROM_ZERO else 1
+        if not math.isfinite(number) or number < least:
+            raise UserError('--%s is %s: give a number from %d on' % (name.replace('_', '-'), number, least))
+
+
+def name_of(given):
+    """The experiment's name: that of the environment, or gym's id."""
+    return given.env.replace('/', '-') if given.env else given.name
+
+
+def folder(given, seed):
+    """`<out>/<environment>/ppo[@<budget>]/seed-<n>`."""
+    method = 'ppo' if given.budget == 'paper' else 'ppo@' + given.budget
+    return Path(given.out) / name_of(given) / method / ('seed-%d' % seed)
+
+
+def recorded(given, sources, seed):
+    """What the record keeps of the settings."""
+    return dict(settings.fields(given.settings, sources), seed={'value': seed, 'source': '--seeds'})
+
+
+def show_list(display):
+    """Environments and budgets."""
+    display.table('environments', ('name', 'what', 'paper'), [
+        (name, what, '%g' % experiments.PAPER_SCORE[name]) for name, what in experiments.DESCRIPTIONS.items()], left=2)
+    display.table('budgets', ('name', 'transitions'), [
+        (budget, '%d' % experiments.configuration('humanoid', budget)[0].training.transitions)
+        for budget in experiments.BUDGETS])
+
+
+def table(display, given, seed, result):
+    """What was reached, beside the paper's score."""
+    from runs.display import duration
+    fresh = result['fresh']
+    rows = [('last evaluation', '%.1f' % result['last'], ''),
+            ('best evaluation', '%.1f' % result['best'], 'after %d transitions' % result['best_step']),
+            ('best policy, %d fresh episodes' % fresh['episodes'], '%.1f ± %.1f' % (
+                fresh['score'], fresh['score_std']), '')]
+    if result['paper'] is not None:
+        rows.append(('paper', '%.1f' % result['paper'], ''))
+    training = given.settings.training
+    display.table('%s, seed %d: score, %s' % (name_of(given), seed, duration(result['wall_seconds'])),
+                  ('', 'score', ''), rows,
+                  ['an evaluation: mean of %d episodes, %s actions, true rewards, normaliser frozen' % (
+                      training.episodes, 'likeliest' if training.greedy else 'sampled'),
+                   'teacher: %s' % folder(given, seed)])

@@ -1,0 +1,69 @@
+"""A trained policy as files: weights.npz with its normaliser, and teacher.json."""
+
+import io
+import json
+import zipfile
+import zlib
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+
+from ppo.experiments import Experiment
+from runs import settings
+from runs.checkpoint import fingerprint
+from runs.errors import UserError
+from runs.files import atomic_write, json_text, user_errors
+
+#: Teachers that come with the repository.
+COMMITTED = Path(__file__).resolve().parent.parent / 'runs' / 'teachers'
+
+#: config: `experiments.Experiment`; values: {name: array}, the normaliser's among them; scores: of fresh episodes;
+#: fingerprint: of the values; path: the folder.
+Teacher = namedtuple('Teacher', 'config values scores fingerprint path')
+
+
+def write_teacher(directory, config, spaces, values, scores, commit):
+    """weights.npz, then teacher.json, which makes it a teacher."""
+    weights = io.BytesIO()
+    np.savez(weights, **values)
+    facts = {'recipe': settings.flatten(config), 'shape': list(spaces.shape), 'actions': list(spaces.actions),
+             'scores': scores, 'fingerprint': fingerprint(values), 'commit': commit}
+    directory = Path(directory)
+    with user_errors('cannot write the teacher in %s' % directory):
+        atomic_write(directory / 'weights.npz', weights.getvalue())
+        atomic_write(directory / 'teacher.json', json_text(facts) + '\n')
+
+
+def find(name):
+    """The folder of a committed teacher, by its experiment's name, or of a run."""
+    for folder in (Path(name), COMMITTED / name):
+        if (folder / 'teacher.json').exists():
+            return folder
+    known = sorted(path.parent.name for path in COMMITTED.glob('*/teacher.json')
+                   if 'actions' in json.loads(path.read_text()))
+    raise UserError('no teacher is called %s, and no folder of that name holds one: give the folder of a finished '
+                    'run of ppo.train%s' % (name, ', or one of: ' + ', '.join(known) if known else ''))
+
+
+def read_teacher(folder):
+    """`Teacher` of a folder.
+
+    Raises:
+      UserError: it holds none, or not the weights that teacher.json names.
+    """
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / 'teacher.json').read_text())
+        with np.load(str(folder / 'weights.npz')) as file:
+            values = {name: file[name] for name in file.files}
+        recipe = {name: {'value': value} for name, value in facts['recipe'].items()}
+        teacher = Teacher(settings.restored(Experiment(), recipe), values, facts['scores'], facts['fingerprint'],
+                          folder)
+        sound = fingerprint(values) == teacher.fingerprint
+    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError,
+            zipfile.BadZipFile, zlib.error) as error:
+        raise UserError('the teacher in %s cannot be read (%s)' % (folder, ' '.join(str(error).split()))) from error
+    if not sound:
+        raise UserError('%s does not hold the weights that teacher.json names' % (folder / 'weights.npz'))
+    return teacher

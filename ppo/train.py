@@ -1,0 +1,69 @@
+"""python -m ppo.train ENVIRONMENT: a teacher by proximal policy optimisation.
+
+In one process it is synchronous and repeats bit for bit; under `mpirun -n K`
+rank 0 learns and acts while the other ranks step environments.
+"""
+
+import os
+import sys
+
+from runs.command import guarded
+
+
+def main(arguments=None):
+    """The command; returns its exit code, see `runs.command.guarded`."""
+    return guarded(lambda: _run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments):
+    from ppo import options
+    from runs.display import Display
+    display = Display()
+    if '--list' in arguments:
+        options.show_list(display)
+        return 0
+    given, sources = options.parse(arguments)
+    for seed in given.seeds:
+        result = _synchronous(given, sources, seed, display)
+        options.table(display, given, seed, result)
+    return 0
+
+
+def _synchronous(given, sources, seed, display):
+    """Trains one seed in this process, or goes on; the content of result.json."""
+    import tensorflow.compat.v1 as tf
+    from ppo import options
+    from ppo.synchronous import Player
+    from ppo.training import Training
+    from runs import determinism, devices
+    from runs.record import Record
+    found = devices.found(given.require_gpu)
+    with Record(options.folder(given, seed), options.recorded(given, sources, seed)) as record:
+        result = record.result()
+        if result:
+            return result
+        with tf.Graph().as_default() as graph:
+            training = Training(given.settings, seed, record)
+            learner = training.learner
+            with determinism.new_session(graph) as session:
+                facts = record.write_provenance({}, found)
+                training.start(session)
+                player = Player(given.settings, seed, training.actor)
+                player.restart(learner.version)
+                total = given.settings.training.transitions
+                with display.progress('%s seed %d' % (options.name_of(given), seed), learner.transitions, total) as bar:
+                    while not training.finished:
+                        training.actor.publish(session, learner.parameters(session), learner.version)
+                        if training.learn([player.play(session, learner.version)]):
+                            row = training.evaluate()
+                            bar.update(min(learner.transitions, total), 'score %.1f' % row['score'])
+                            # What a resumed run begins with too.
+                            player.restart(learner.version)
+                        else:
+                            bar.update(min(learner.transitions, total))
+                player.close()
+                return training.finish(options.name_of(given), given.budget, facts['commit'])
+
+
+if __name__ == '__main__':
+    sys.exit(main())
