@@ -1,5 +1,6 @@
 # make demo    sets up .venv and distils a digits classifier (about five minutes)
 # make test    all tests
+# make simulators   MPI, MuJoCo and the Atari games, which teachers of policies need
 # make bench   timings beside PyTorch, in a venv of its own
 # make clean   removes the virtual environments (not runs/out)
 #
@@ -8,16 +9,22 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+SIMULATORS := $(VENV)/.simulators
 TORCH_VENV := .venv-torch
 TORCH_INSTALLED := $(TORCH_VENV)/.installed
 
-.PHONY: demo test bench clean
+# What MuJoCo's Python side is compiled with and draws with, by Debian's names.
+LIBRARIES := gcc libosmesa6-dev libgl1-mesa-dev libglew-dev patchelf
+
+.PHONY: demo test bench clean simulators
 
 demo: $(INSTALLED)
 	$(PY) -m gas_tf.run digits
 
-test: $(INSTALLED)
+test: $(INSTALLED) $(SIMULATORS)
 	$(PY) -m pytest -q tests
+
+simulators: $(SIMULATORS)
 
 bench: $(INSTALLED) $(TORCH_INSTALLED)
 	$(PY) -m runs.benchmarks.student_step --torch-python $(TORCH_VENV)/bin/python
@@ -34,6 +41,19 @@ $(INSTALLED): requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check pip==24.0 setuptools==68.0.0 wheel==0.42.0
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	@touch $@
+
+# A wheel of mpi4py that was built against another MPI lets every process believe
+# that it is alone: it is built here, against the mpich of the same environment.
+# Without the libraries, and without the right to install them, there is no MuJoCo:
+# its tests are skipped, and the next `make` looks again.
+$(SIMULATORS): $(INSTALLED) requirements-simulators.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-simulators.txt
+	MPICC=$(CURDIR)/$(VENV)/bin/mpicc $(PY) -m pip install --quiet --disable-pip-version-check --no-deps \
+	    --no-cache-dir --no-binary mpi4py mpi4py==3.1.6
+	@if sh install_libraries.sh $(LIBRARIES); then \
+	    echo "compiling mujoco_py: a minute or two" && \
+	    { $(PY) -c 'import mujoco_py' >$(VENV)/mujoco.log 2>&1 || { tail -5 $(VENV)/mujoco.log; exit 1; }; } && \
+	    touch $@; fi
 
 $(TORCH_INSTALLED):
 	@python=$$(sh find_python.sh 3.11 TORCH_PYTHON "$(TORCH_PYTHON)") && rm -rf $(TORCH_VENV) && \

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,14 +76,58 @@ def test_a_wrong_candidate_is_refused(interpreter):
     assert find(VERSION, str(interpreter)) == (0, str(interpreter), '')
 
 
-def test_every_requirement_is_an_exact_pin():
-    lines = [line for line in (ROOT / 'requirements.txt').read_text().split('\n')
+@pytest.mark.parametrize('name', ['requirements.txt', 'requirements-simulators.txt'])
+def test_every_requirement_is_an_exact_pin(name):
+    lines = [line for line in (ROOT / name).read_text().split('\n')
              if line and not line.startswith('#')]
     assert all(re.match(r'^[A-Za-z0-9._-]+==[0-9][0-9.]*$', line)
                for line in lines)
     names = [line.split('==')[0].lower() for line in lines]
     assert len(names) == len(set(names))
-    assert {'tensorflow', 'gym', 'baselines', 'numpy', 'tyro', 'rich'} <= set(names)
+    assert set(names) >= ({'tensorflow', 'gym', 'baselines', 'numpy', 'tyro', 'rich'} if name == 'requirements.txt'
+                          else {'mpich', 'atari-py', 'free-mujoco-py'})
+
+
+def libraries(*names, path='/nowhere'):
+    """(exit code, error) of install_libraries.sh as one who is not root, where dpkg-query knows nothing."""
+    done = subprocess.run(['/bin/sh', str(ROOT / 'install_libraries.sh')] + list(names), env={'PATH': path},
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    return done.returncode, done.stderr
+
+
+def commands(folder, **scripts):
+    """A PATH that holds these shell scripts and grep."""
+    for name, script in dict(scripts, grep='exec %s "$@"' % shutil.which('grep')).items():
+        (folder / name).write_text('#!/bin/sh\n%s\n' % script)
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+INSTALLED = 'echo install ok installed'
+
+
+def test_libraries_that_are_there_are_left_alone(tmp_path):
+    path = commands(tmp_path, **{'dpkg-query': INSTALLED, 'apt-get': 'exit 1', 'id': 'echo 0'})
+    assert libraries('libone', 'libtwo', path=path) == (0, '')
+
+
+def test_missing_libraries_are_named_to_who_may_not_install_them(tmp_path):
+    query = 'for name; do :; done; [ "$name" = libone ] && %s' % INSTALLED
+    path = commands(tmp_path, **{'dpkg-query': query, 'apt-get': 'exit 1', 'id': 'echo 1000'})
+    assert libraries('libone', 'libtwo', path=path) == (
+        2, 'error: MuJoCo needs libtwo: sudo apt-get install libtwo\n')
+
+
+def test_root_installs_missing_libraries_alone(tmp_path):
+    log = tmp_path / 'log'
+    path = commands(tmp_path, **{'dpkg-query': 'exit 1', 'apt-get': 'echo "$@" >> %s' % log, 'id': 'echo 0'})
+    assert libraries('libone', path=path) == (0, '')
+    assert log.read_text() == 'install -y --no-install-recommends libone\n'
+
+
+def test_on_another_system_the_names_are_said(tmp_path):
+    code, error = libraries('libone', path=commands(tmp_path))
+    assert code == 0 and error.startswith('warning') and 'libone' in error
 
 
 def test_ci_runs_the_command_of_the_readme():

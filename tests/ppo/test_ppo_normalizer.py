@@ -1,0 +1,54 @@
+"""The normaliser: moments over batches, what is published, and the way back."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from ppo.normalizer import Normalizer, ReturnScale, normalised
+from runs import determinism
+
+
+def test_moments_over_batches_are_those_of_all():
+    data = np.random.RandomState(0).randn(5000, 3) * [1., 10., .1] + [5., -5., 0.]
+    normalizer = Normalizer((3,))
+    for part in np.array_split(data, 7):
+        normalizer.update(part.astype(np.float32))
+    parameters = normalizer.parameters()
+    np.testing.assert_allclose(parameters['normalizer/mean'], data.mean(axis=0), atol=1e-3)
+    np.testing.assert_allclose(parameters['normalizer/std'], data.std(axis=0), rtol=1e-3)
+    assert {array.dtype for array in parameters.values()} == {np.dtype(np.float32)}
+
+
+def test_before_the_first_observation_nothing_is_changed():
+    parameters = Normalizer((2,)).parameters()
+    np.testing.assert_allclose(parameters['normalizer/mean'], [0., 0.])
+    np.testing.assert_allclose(parameters['normalizer/std'], [1., 1.])
+
+
+def test_the_state_goes_out_and_in_without_a_difference():
+    data = np.random.RandomState(0).randn(3, 100, 2)
+    one, two = Normalizer((2,)), Normalizer((2,))
+    one.update(data[0])
+    two.load(one.values())
+    for normalizer in (one, two):
+        normalizer.update(data[1])
+    for name, array in one.values().items():
+        np.testing.assert_array_equal(array, two.values()[name])
+
+
+def test_what_the_networks_see_is_clipped():
+    with tf.Graph().as_default() as graph:
+        found = normalised(tf.constant([[3., 1e6, -1e6]]), tf.constant([1., 0., 0.]), tf.constant([4., 1., 1.]))
+        with determinism.new_session(graph) as session:
+            np.testing.assert_allclose(session.run(found), [[.5, 10., -10.]])
+
+
+def test_the_scale_of_returns_is_their_deviation_in_the_games_own_units():
+    scale, returns = ReturnScale(), 50. * np.random.RandomState(0).randn(4, 1000) + 7.
+    assert scale.value == pytest.approx(1.)
+    for part in returns:
+        scale.update(part / scale.value)  # as a value function in scaled units says it
+    assert scale.value == pytest.approx(returns.std(), rel=.01)
+    again = ReturnScale()
+    again.load(scale.values())
+    assert again.value == scale.value
