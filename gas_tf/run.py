@@ -4,7 +4,7 @@
 import os
 import sys
 
-from runs.command import guarded
+from runs.command import guarded, rank_and_size
 from runs.errors import Diverged, UserError
 
 
@@ -26,7 +26,7 @@ def _run(arguments):
         _list(display)
         return 0
     options, sources = command.parse(arguments)
-    rank, ranks = _rank(os.environ)
+    rank, ranks = rank_and_size(os.environ)
     seeds = options.seeds[rank::ranks]
     if not seeds:
         display.line('rank %d of %d: there is no seed for it' % (rank, ranks))
@@ -81,17 +81,6 @@ def _teachers(options, sources, seeds, dataset, display, devices):
 
 def _percent(value):
     return '%.2f %%' % (100 * value)
-
-
-def _rank(environment):
-    """(rank, number of ranks) as mpirun tells its processes; (0, 1) without."""
-    for prefix in ('OMPI_COMM_WORLD_', 'PMI_'):  # Open MPI; MPICH, Intel MPI
-        try:
-            return (int(environment[prefix + 'RANK']),
-                    int(environment[prefix + 'SIZE']))
-        except (KeyError, ValueError):
-            pass
-    return 0, 1
 
 
 def _check_fit(config, dataset):

@@ -34,8 +34,13 @@ class Recorder:
         self.version, self._answers, self._steps, self._tails = None, [], [], {}
 
     @property
+    def steps(self):
+        """How many are in."""
+        return len(self._steps)
+
+    @property
     def is_full(self):
-        return len(self._steps) == self.length
+        return self.steps == self.length
 
     def acted(self, observations, answer, version):
         """An answer's actions, log_probs, values, each `[N]` or `[N, d]`."""

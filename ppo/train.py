@@ -7,7 +7,8 @@ rank 0 learns and acts while the other ranks step environments.
 import os
 import sys
 
-from runs.command import guarded
+from runs.command import guarded, rank_and_size
+from runs.errors import UserError
 
 
 def main(arguments=None):
@@ -22,7 +23,16 @@ def _run(arguments):
     if '--list' in arguments:
         options.show_list(display)
         return 0
-    given, sources = options.parse(arguments)
+    rank, size = rank_and_size(os.environ)
+    try:
+        given, sources = options.parse(arguments)
+    except UserError:
+        if rank:  # said once
+            return 2
+        raise
+    if size > 1:
+        from ppo import asynchronous
+        return asynchronous.run(given, sources, display)
     for seed in given.seeds:
         result = _synchronous(given, sources, seed, display)
         options.table(display, given, seed, result)

@@ -64,6 +64,16 @@ def _quieten():
         sys.stdout.reconfigure(errors="replace")  # '±' where it has no code
 
 
+def rank_and_size(environment):
+    """(rank, number of ranks) as mpirun tells its processes; (0, 1) without."""
+    for prefix in ('OMPI_COMM_WORLD_', 'PMI_'):  # Open MPI; MPICH, Intel MPI
+        try:
+            return int(environment[prefix + 'RANK']), int(environment[prefix + 'SIZE'])
+        except (KeyError, ValueError):
+            pass
+    return 0, 1
+
+
 def nearest(kind, name, names):
     """Raises UserError that proposes the nearest valid name."""
     raise UserError("no {} is called {!r}{}: choose from {}".format(kind, name, meant(name, names), ", ".join(names)))

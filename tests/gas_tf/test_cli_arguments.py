@@ -11,6 +11,7 @@ from command_processes import ROOT, SMALL, environment
 
 from gas_tf import command, experiments, run
 from runs import settings
+from runs.command import rank_and_size
 from runs.errors import UserError
 
 
@@ -179,7 +180,7 @@ def test_list(capsys):
     ({'PMI_RANK': '', 'PMI_SIZE': '2'}, (0, 1)),
 ])
 def test_rank(environment_, expected):
-    assert run._rank(environment_) == expected
+    assert rank_and_size(environment_) == expected
 
 
 def test_the_small_run_is_what_the_tests_say():

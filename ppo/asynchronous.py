@@ -1,0 +1,187 @@
+"""Many processes under MPI: rank 0 learns and acts, the others step environments.
+
+mpi4py, and with it MPI, starts when `run` is called, never at an import.
+"""
+
+import os
+import signal
+import sys
+import traceback
+
+from ppo import central, worker
+from runs.command import rank_and_size
+from runs.errors import UserError
+
+WORKER_TIMEOUT = 10.  # seconds without an answer after which a worker is given up
+SLOTS = 5  # versions that rollouts under way can have
+
+
+def run(given, sources, display):
+    """One rank's part of training one seed; the exit code."""
+    watcher = Watcher() if rank_and_size(os.environ)[0] == 0 else None
+    from mpi4py import MPI
+    comm = MPI.COMM_WORLD
+    if comm.Get_size() < 2:
+        raise UserError('MPI gave this process no others: mpi4py was built against another MPI than that of mpirun; '
+                        'use the mpirun of this environment')
+    if comm.Get_rank():
+        return _work(comm, given)
+    try:
+        return _lead(comm, MPI, given, sources, display)
+    finally:
+        watcher.dismiss()
+
+
+class Watcher:
+    """A process that says in one line that rank 0 was killed.
+
+    Launchers kill all others when one process dies, rank 0 too, which has no
+    time to say anything.
+    """
+
+    def __init__(self):
+        read, write = os.pipe()
+        if os.fork():
+            os.close(read)
+            self._write = write
+            return
+        os.close(write)
+        os.setsid()  # not the launcher's to kill
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        if not os.read(read, 1):  # closed without a word
+            os.write(2, b'error: a process of this run was killed: the same command goes on from the last '
+                        b'checkpoint\n')
+        os._exit(0)
+
+    def dismiss(self):
+        """Rank 0 ends by itself."""
+        os.write(self._write, b'.')
+        os.close(self._write)
+
+
+class _Leader:
+    """Rank 0's side of the messages."""
+
+    def __init__(self, comm, mpi):
+        self._comm, self._any, self._status = comm, mpi.ANY_SOURCE, mpi.Status()
+
+    def receive(self):
+        """(source, message), or None when there is none."""
+        if not self._comm.iprobe(source=self._any, status=self._status):
+            return None
+        source = self._status.Get_source()
+        return source, self._comm.recv(source=source)
+
+    def send(self, destination, message):
+        self._comm.send(message, dest=destination)
+
+
+class _Follower:
+    """A worker's side."""
+
+    def __init__(self, comm):
+        self._comm, self._launcher = comm, os.getppid()
+
+    def receive(self):
+        back_off = central.BackOff()
+        while not self._comm.iprobe(source=0):
+            back_off.idle()
+            if os.getppid() != self._launcher:  # which has died
+                os._exit(1)
+        return self._comm.recv(source=0)
+
+    def send(self, message):
+        self._comm.send(message, dest=0)
+
+
+def _work(comm, given):
+    # Rank 0 is asked to stop as well, and tells the others.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    port = _Follower(comm)
+    while True:
+        task = port.receive()
+        if task is None:
+            return 0
+        seed, start = task
+        counts = worker.shares(given.settings.training.environments, comm.Get_size() - 1)
+        rank = comm.Get_rank()
+        if counts[rank - 1]:
+            worker.work(given.settings, seed, counts[rank - 1], sum(counts[:rank - 1]), port, start)
+
+
+def _lead(comm, mpi, given, sources, display):
+    from ppo import options
+    port, workers = _Leader(comm, mpi), range(1, comm.Get_size())
+    asked = _asked_to_stop()
+    try:
+        for seed in given.seeds:
+            result = _train(mpi, port, workers, given, sources, seed, display, asked)
+            if asked:
+                break
+            options.table(display, given, seed, result)
+        for rank in workers:
+            port.send(rank, None)
+    except Exception as error:
+        # The workers may be anywhere: all end, once the reason is said.
+        said = 'error: %s' % error
+        if not isinstance(error, UserError):
+            said = traceback.format_exc().rstrip()
+        sys.stdout.flush()
+        print(said, file=sys.stderr, flush=True)
+        comm.Abort(2 if isinstance(error, UserError) else 1)
+    if asked:
+        print('stopped: the same command goes on from the last checkpoint', file=sys.stderr)
+        return 128 + asked[0]
+    return 0
+
+
+def _asked_to_stop():
+    """A list that is not empty any more after Ctrl-C or SIGTERM: MPI must not be interrupted anywhere."""
+    asked = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: asked.append(number))
+    return asked
+
+
+def _train(mpi, port, workers, given, sources, seed, display, asked):
+    """One seed; the content of result.json, or None when asked to stop."""
+    import tensorflow.compat.v1 as tf
+    from ppo import options
+    from ppo.training import Training
+    from runs import determinism, devices
+    from runs.record import Record
+    found = devices.found(given.require_gpu)
+    with Record(options.folder(given, seed), options.recorded(given, sources, seed)) as record:
+        result = record.result()
+        if result:
+            return result
+        with tf.Graph().as_default() as graph:
+            training = Training(given.settings, seed, record, SLOTS)
+            learner, total = training.learner, given.settings.training.transitions
+            with determinism.new_session(graph) as session:
+                facts = record.write_provenance({'mpi': {
+                    'ranks': len(workers) + 1, 'library': mpi.Get_library_version().split('\n')[0].strip()}}, found)
+                training.start(session)
+                learning = central.Learning(training)
+                actor = central.Central(training, port, workers, learning, WORKER_TIMEOUT)
+                for rank in workers:
+                    port.send(rank, (seed, learner.version))
+                with display.progress('%s seed %d' % (options.name_of(given), seed), learner.transitions,
+                                      total) as bar:
+                    learning.start()
+                    actor.run(lambda: bar.update(min(learner.transitions, total), _note(learning)),
+                              lambda: bool(asked))
+                actor.stop_workers()
+                if asked:
+                    return None
+                return training.finish(options.name_of(given), given.budget, facts['commit'])
+
+
+def _note(learning):
+    if learning.score is None:
+        return None
+    total = sum(learning.lags.values())
+    lag = sum(lag * n for lag, n in learning.lags.items()) / total if total else 0.
+    return 'score %.1f, lag %.1f' % (learning.score, lag)

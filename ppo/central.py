@@ -1,0 +1,275 @@
+"""The central actor: rank 0's loop between the workers' requests and the learner's thread."""
+
+import collections
+import threading
+import time
+
+import numpy as np
+
+from ppo.rollouts import Recorder
+from runs.errors import UserError
+
+BACK_OFF = 2e-5, 1e-3  # seconds of sleep when there is nothing to do: the first, and the longest
+
+#: What a worker sends: of one group of its environments, the observations that want actions and, but for the first
+#: time, what the last actions led to (`environments.Step`).
+Request = collections.namedtuple('Request', 'group observations step')
+
+#: What it gets: actions `[n, ...]`; None: stop.
+Reply = collections.namedtuple('Reply', 'group actions')
+
+
+class BackOff:
+    """Sleeps longer and longer while there is nothing to do: a blocking MPI call would spin."""
+
+    def __init__(self):
+        self._seconds = BACK_OFF[0]
+
+    def busy(self):
+        self._seconds = BACK_OFF[0]
+
+    def idle(self):
+        time.sleep(self._seconds)
+        self._seconds = min(2. * self._seconds, BACK_OFF[1])
+
+
+class Central:
+    """Answers requests in one forward pass per version; hands rollouts to the learner.
+
+    All of it runs in one thread, that of MPI, but for `Learning`.
+
+    Args:
+      training: a started `training.Training` with several slots.
+      port: `receive()` returns (source, Request) or None, `send(destination,
+        Reply or None)`; workers: the ranks on its other side.
+      learning: a `Learning`.
+      timeout: seconds within which a worker has to answer.
+    """
+
+    def __init__(self, training, port, workers, learning, timeout):
+        self.training, self.port, self.workers = training, port, list(workers)
+        self.learning, self.timeout = learning, timeout
+        self.session, self.actor = training.session, training.actor
+        self._groups, self._held, self._owing = {}, [], dict.fromkeys(workers, time.time())
+        self.seconds = {'inference': 0., 'waiting': 0.}
+
+    def run(self, show, stopped):
+        """Until the training is finished, or `stopped()` says so.
+
+        show: called about once a second.
+
+        Raises:
+          UserError: a worker does not answer, or the learner failed.
+        """
+        back_off, shown = BackOff(), 0.
+        while not (self.learning.done or stopped()):
+            self._publish()
+            requests = self._requests()
+            if requests:
+                back_off.busy()
+                started = time.time()
+                self._answer(requests)
+                self.seconds['inference'] += time.time() - started
+            else:
+                started = time.time()
+                back_off.idle()
+                self.seconds['waiting'] += time.time() - started
+                self._check_workers()
+            if time.time() - shown > 1.:
+                show()
+                shown = time.time()
+        self.learning.stop()
+
+    def stop_workers(self):
+        """Tells every worker to end, and waits until none has anything to say any more."""
+        for worker in self.workers:
+            self.port.send(worker, None)
+        left, back_off, started = set(self.workers), BackOff(), time.time()
+        while left:
+            received = self.port.receive()
+            if received is None:
+                back_off.idle()
+            elif received[1] is None:
+                left.remove(received[0])
+            if time.time() - started > self.timeout:
+                raise UserError('the worker of rank %d does not end' % min(left))
+
+    def _publish(self):
+        published = self.learning.published
+        if published and published[1] != getattr(self.actor.newest, 'version', None):
+            self.actor.publish(self.session, *published)
+
+    def _requests(self):
+        """Those that can be answered now; a new rollout waits while the learner has enough."""
+        found = self._held
+        while True:
+            received = self.port.receive()
+            if received is None:
+                break
+            source, request = received
+            self._owing.pop(source, None)
+            found.append((source, request))
+        self._held = []
+        if not self.learning.is_full:
+            return found
+        ready = []
+        for source, request in found:
+            group = self._groups.get((source, request.group))
+            (ready if group and not group.ends_with(request) else self._held).append((source, request))
+        return ready
+
+    def _answer(self, requests):
+        by_slot = collections.OrderedDict()
+        for source, request in requests:
+            key = source, request.group
+            if key not in self._groups:
+                self._groups[key] = _Group(self.training.config.training.rollout)
+            group = self._groups[key]
+            if group.slot is None or group.ends_with(request):
+                if group.slot is not None:
+                    self.actor.end(group.slot)
+                group.slot = self.actor.begin()
+            by_slot.setdefault(id(group.slot), (group.slot, []))[1].append((source, group, request))
+        for slot, asked in by_slot.values():
+            rows = [np.concatenate([request.observations] + [last[np.newaxis] for last in (
+                request.step.last.values() if request.step else ())]) for _, _, request in asked]
+            acted = self.actor.act(self.session, slot, np.concatenate(rows))
+            start = 0
+            for (source, group, request), part in zip(asked, rows):
+                mine = [array[start:start + len(part)] for array in acted]
+                start += len(part)
+                rollout = group.take(request, mine)
+                if rollout:
+                    self.learning.put(rollout)
+                self.port.send(source, Reply(request.group, mine[0][:len(request.observations)]))
+                self._owing[source] = time.time()
+
+    def _check_workers(self):
+        waiting = {source for source, _ in self._held}
+        for worker, since in self._owing.items():
+            if worker not in waiting and time.time() - since > self.timeout:
+                raise UserError('the worker of rank %d has not answered for %d s: the same command goes on from the '
+                                'last checkpoint' % (worker, self.timeout))
+
+
+class _Group:
+    """Environments of one worker that act together."""
+
+    def __init__(self, length):
+        self.recorder, self.slot = Recorder(length), None
+
+    def ends_with(self, request):
+        """Whether the request brings the last step of a rollout."""
+        return request.step is not None and self.recorder.steps == self.recorder.length - 1
+
+    def take(self, request, acted):
+        """Records what came of the last answer and the new one; a `Rollout` when it is full.
+
+        acted: arrays for the observations and, after them, the last ones of
+        truncated episodes.
+        """
+        count, rollout = len(request.observations), None
+        actions, log_probs, values = acted
+        if request.step is not None:
+            step = request.step
+            self.recorder.stepped(step.rewards, step.ended, step.episodes, dict(zip(step.last, values[count:])))
+            if self.recorder.is_full:
+                rollout = self.recorder.finish(values[:count])
+        self.recorder.acted(request.observations, (actions[:count], log_probs[:count], values[:count]),
+                            self.slot.version)
+        return rollout
+
+
+class Learning(threading.Thread):
+    """The learner's thread: takes rollouts, oldest first, and gives parameters.
+
+    Attributes:
+      published: (parameters, version) of the newest version.
+      done: whether the training is finished, or failed.
+      lags: Counter of versions between a rollout and its use; dropped: of
+        rollouts that were too old.
+    """
+
+    def __init__(self, training):
+        super().__init__(daemon=True)
+        self.training, self.error, self.done = training, None, False
+        self.lags, self.dropped, self.seconds = collections.Counter(), 0, 0.
+        self._rollouts, self._condition, self._stopping = collections.deque(), threading.Condition(), False
+        self._give()
+        self.score = None
+
+    def _give(self):
+        learner = self.training.learner
+        self.published = learner.parameters(self.training.session), learner.version
+
+    @property
+    def queued(self):
+        """Transitions that wait."""
+        return sum(rollout.rewards.size for rollout in list(self._rollouts))
+
+    @property
+    def is_full(self):
+        """Whether there is enough for an update already."""
+        return self.queued >= self.training.config.training.buffer
+
+    def put(self, rollout):
+        with self._condition:
+            self._rollouts.append(rollout)
+            self._condition.notify()
+
+    def stop(self):
+        """Ends the thread after the update or evaluation that it is at; raises its error."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self.join()
+        if self.error:
+            raise self.error
+
+    def run(self):
+        try:
+            while not self.training.finished:
+                played = self._take()
+                if played is None:
+                    return
+                started = time.time()
+                due = self.training.learn(played)
+                self._give()
+                if due:
+                    self._evaluate()
+                self.seconds += time.time() - started
+        except Exception as error:  # raised again in `stop`, in the main thread
+            self.error = error
+        finally:
+            self.done = True
+
+    def _take(self):
+        """Whole rollouts for one update, or None to stop."""
+        played, count = [], 0
+        training = self.training.config.training
+        with self._condition:
+            while count < training.buffer:
+                while not self._rollouts:
+                    if self._stopping:
+                        return None
+                    self._condition.wait()
+                rollout = self._rollouts.popleft()
+                lag = self.training.learner.version - rollout.version
+                if lag > training.max_version_lag:
+                    self.dropped += 1
+                    continue
+                self.lags[lag] += 1
+                played.append(rollout)
+                count += rollout.rewards.size
+        return played
+
+    def _evaluate(self):
+        total = sum(self.lags.values())
+        row = self.training.evaluate(
+            lag_mean=sum(lag * n for lag, n in self.lags.items()) / max(total, 1),
+            lag_histogram=[self.lags[lag] / max(total, 1)
+                           for lag in range(self.training.config.training.max_version_lag + 1)],
+            dropped_rollouts=self.dropped)
+        self.score = row['score']
+        self.lags.clear()
+        self.dropped = 0
