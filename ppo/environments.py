@@ -115,8 +115,16 @@ class Simulation:
         return observation, reward, TRUNCATED if self.steps == self.limit else RUNNING
 
     def frame(self):
-        """A picture of the present state, uint8 `[h, w, 3]`."""
-        return self.env.render('rgb_array')
+        """A picture of the present state, uint8 `[h, w, 3]`.
+
+        Raises UserError where it cannot be drawn: gym's classic control needs
+        pyglet and a display, MuJoCo OSMesa.
+        """
+        try:
+            return self.env.render('rgb_array')
+        except Exception as error:  # of any drawing library
+            raise UserError('a frame cannot be drawn (%s): classic control needs a display, such as that of xvfb-run'
+                            % _line(error)) from error
 
     def close(self):
         self.env.close()
