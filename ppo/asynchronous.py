@@ -149,16 +149,16 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
     """One seed; the content of result.json, or None when asked to stop."""
     import tensorflow.compat.v1 as tf
     from ppo import options
-    from ppo.training import Training
+    from ppo.training import Training, checked
     from runs import determinism, devices
     from runs.record import Record
-    found = devices.found(given.require_gpu)
+    found, spaces = devices.found(given.require_gpu), checked(given.settings)
     with Record(options.folder(given, seed), options.recorded(given, sources, seed)) as record:
         result = record.result()
         if result:
             return result
         with tf.Graph().as_default() as graph:
-            training = Training(given.settings, seed, record, SLOTS)
+            training = Training(given.settings, spaces, seed, record, SLOTS)
             learner, total = training.learner, given.settings.training.transitions
             with determinism.new_session(graph) as session:
                 facts = record.write_provenance({'mpi': {

@@ -26,7 +26,7 @@ Teacher = namedtuple('Teacher', 'config values scores fingerprint path')
 def write_teacher(directory, config, spaces, values, scores, commit):
     """weights.npz, then teacher.json, which makes it a teacher."""
     weights = io.BytesIO()
-    np.savez(weights, **values)
+    np.savez(weights, **dict(sorted(values.items())))
     facts = {'recipe': settings.flatten(config), 'shape': list(spaces.shape), 'actions': list(spaces.actions),
              'scores': scores, 'fingerprint': fingerprint(values), 'commit': commit}
     directory = Path(directory)
@@ -55,6 +55,7 @@ def read_teacher(folder):
     folder = Path(folder)
     try:
         facts = json.loads((folder / 'teacher.json').read_text())
+        zipfile.ZipFile(str(folder / 'weights.npz')).close()  # NumPy says more than one line of a broken one
         with np.load(str(folder / 'weights.npz')) as file:
             values = {name: file[name] for name in file.files}
         recipe = {name: {'value': value} for name, value in facts['recipe'].items()}

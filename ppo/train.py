@@ -44,16 +44,16 @@ def _synchronous(given, sources, seed, display):
     import tensorflow.compat.v1 as tf
     from ppo import options
     from ppo.synchronous import Player
-    from ppo.training import Training
+    from ppo.training import Training, checked
     from runs import determinism, devices
     from runs.record import Record
-    found = devices.found(given.require_gpu)
+    found, spaces = devices.found(given.require_gpu), checked(given.settings)
     with Record(options.folder(given, seed), options.recorded(given, sources, seed)) as record:
         result = record.result()
         if result:
             return result
         with tf.Graph().as_default() as graph:
-            training = Training(given.settings, seed, record)
+            training = Training(given.settings, spaces, seed, record)
             learner = training.learner
             with determinism.new_session(graph) as session:
                 facts = record.write_provenance({}, found)

@@ -16,33 +16,37 @@ from runs.recording import Recording
 FRESH_EPISODES = 20  # that score the best policy once more, free of the bias of its choice
 
 
-def check(config):
-    """Raises UserError when the numbers do not fit together."""
+def checked(config):
+    """`environments.Spaces`, once it is sure that the numbers fit together and the environment can be made.
+
+    Raises UserError otherwise.
+    """
     training = config.training
     if training.batch > training.buffer:
         raise UserError('training.batch is %d: give at most training.buffer (%d)' % (training.batch, training.buffer))
     if training.evaluate_every > training.transitions:
         raise UserError('training.evaluate_every is %d: give at most training.transitions (%d)'
                         % (training.evaluate_every, training.transitions))
-    if config.model.body != 'mlp' and 'NoFrameskip' not in config.environment.id:
-        raise UserError('model.body %s is for frames: give mlp' % config.model.body)
+    probe = make(config.environment)
+    probe.close()
+    if (config.model.body == 'mlp') == (len(probe.spaces.shape) == 3):
+        raise UserError('model.body %s does not fit observations %s: mlp is for vectors, the others are for frames'
+                        % (config.model.body, list(probe.spaces.shape)))
+    return probe.spaces
 
 
 class Training:
     """A learner and an actor in the current graph, evaluated and recorded.
 
     Args:
-      config: `experiments.Experiment`; seed: of everything.
+      config: `experiments.Experiment`; spaces: what `checked` gave; seed: of
+        everything.
       record: an open `runs.record.Record`.
       slots: versions that the actor can hold at once.
     """
 
-    def __init__(self, config, seed, record, slots=1):
-        check(config)
-        self.config, self.seed, self.record = config, seed, record
-        probe = make(config.environment)
-        self.spaces = probe.spaces
-        probe.close()
+    def __init__(self, config, spaces, seed, record, slots=1):
+        self.config, self.spaces, self.seed, self.record = config, spaces, seed, record
         self.learner = Learner(config, self.spaces, seed)
         self.actor = Actor(config, self.spaces, seed, slots)
         self.judge = Actor(config, self.spaces, seed, name='judge')  # while the actor goes on

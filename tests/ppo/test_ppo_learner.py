@@ -1,0 +1,185 @@
+"""The learner and the actor: one update by hand, what changes, what goes out together."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from ppo.actor import Actor
+from ppo.environments import Spaces
+from ppo.experiments import Experiment, Model, Training
+from ppo.learner import Learner
+from ppo.models import Actions
+from ppo.rollouts import Rollout
+from runs import determinism
+from runs.errors import Diverged
+
+SPACES = {'gaussian': Spaces((5,), np.dtype(np.float32), Actions('gaussian', 2)),
+          'categorical': Spaces((5,), np.dtype(np.float32), Actions('categorical', 3))}
+
+
+def config(**training):
+    return Experiment(model=Model(widths=(6,)), training=Training(**dict(
+        dict(buffer=32, batch=8, learning_rate=.01, transitions=320), **training)))
+
+
+def played(kind, version=0, steps=8, count=4, seed=0, reward=None):
+    """A rollout of made-up numbers."""
+    random = np.random.RandomState(seed)
+    actions = (random.randint(3, size=(steps, count)) if kind == 'categorical'
+               else random.randn(steps, count, 2).astype(np.float32))
+    rewards = random.randn(steps, count).astype(np.float32) if reward is None else reward(actions)
+    return Rollout((3. * random.randn(steps, count, 5) + 1.).astype(np.float32), actions,
+                   np.full([steps, count], -1., np.float32), np.zeros([steps, count], np.float32), rewards,
+                   np.ones([steps, count], bool), np.zeros([steps, count], np.float32), version, [])
+
+
+class Process:
+    """A started learner and an actor in a session of their own."""
+
+    def __init__(self, kind='gaussian', slots=2, seed=0, **training):
+        with tf.Graph().as_default() as graph:
+            self.learner = Learner(config(**training), SPACES[kind], seed)
+            self.actor = Actor(config(**training), SPACES[kind], seed, slots)
+            self.session = determinism.new_session(graph)
+            with graph.as_default():
+                self.learner.start(self.session)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.session.close()
+
+
+@pytest.mark.parametrize('kind', sorted(SPACES))
+def test_the_rewarded_actions_become_likelier(kind):
+    def reward(actions):
+        return np.float32(actions == 1) if kind == 'categorical' else -np.abs(actions - 1.).sum(axis=-1)
+    with Process(kind) as process:
+        def rewarded():
+            process.actor.publish(process.session, process.learner.parameters(process.session),
+                                  process.learner.version)
+            acted = process.actor.act(process.session, process.actor.newest, np.zeros([4000, 5]), step=0)
+            return reward(acted.actions).mean()
+        before = rewarded()
+        for version in range(10):
+            rollout = played(kind, version, seed=version, reward=reward)
+            process.actor.publish(process.session, process.learner.parameters(process.session), version)
+            acted = process.actor.act(process.session, process.actor.newest, rollout.observations.reshape(-1, 5))
+            rollout = rollout._replace(
+                actions=acted.actions.reshape(rollout.actions.shape), log_probs=acted.log_probs.reshape(8, 4))
+            rollout = rollout._replace(rewards=reward(rollout.actions).astype(np.float32))
+            process.learner.update(process.session, [rollout])
+        assert rewarded() > before + .05
+
+
+def test_the_ratio_begins_at_one_in_spite_of_the_normaliser():
+    """Actions and gradient steps see one normaliser, although every update changes it."""
+    with Process(gradient_steps=1, batch=32) as process:
+        for version in range(3):
+            process.actor.publish(process.session, process.learner.parameters(process.session), version)
+            rollout = played('gaussian', version, seed=version)
+            acted = process.actor.act(process.session, process.actor.newest, rollout.observations.reshape(-1, 5))
+            means = process.learner.update(process.session, [rollout._replace(
+                actions=acted.actions.reshape(8, 4, 2), log_probs=acted.log_probs.reshape(8, 4))])
+            assert means['kl'] == pytest.approx(0., abs=1e-5) and means['clipped'] == 0.
+            # The surrogate of a ratio of 1 is the mean of standardised advantages.
+            assert means['L_policy'] == pytest.approx(0., abs=1e-5)
+
+
+@pytest.mark.parametrize('changes, steps', [(dict(gradient_steps=10), 10), (dict(epochs=3), 12)])
+def test_gradient_steps_and_counters(changes, steps):
+    with Process(**changes) as process:
+        process.learner.update(process.session, [played('gaussian'), played('gaussian', seed=1)][:1])
+        learner = process.learner
+        assert (learner.gradient_steps, learner.version, learner.transitions) == (steps, 1, 32)
+
+
+def test_a_pass_takes_every_transition_once():
+    with Process(epochs=1) as process:
+        seen, run = [], process.session.run
+
+        def spy(fetches, feeds=None):
+            if feeds and process.learner._feeds['returns'] in feeds:
+                seen.extend(feeds[process.learner._feeds['returns']].tolist())
+            return run(fetches, feeds)
+        process.session.run = spy
+        rollout = played('gaussian')
+        process.learner.update(process.session, [rollout])
+        assert sorted(seen) == sorted(rollout.rewards.reshape(-1).tolist())
+
+
+def test_a_loss_that_is_not_finite_stops_before_anything_else():
+    with Process() as process:
+        rollout = played('gaussian')
+        rollout.rewards[3, 2] = np.nan
+        with pytest.raises(Diverged, match='not finite'):
+            process.learner.update(process.session, [rollout])
+
+
+def test_the_state_goes_out_and_in_and_on_without_a_difference():
+    with Process() as one, Process(seed=0) as two:
+        one.learner.update(one.session, [played('gaussian')])
+        two.learner.load(two.session, one.learner.values(one.session))
+        for process in (one, two):
+            process.learner.update(process.session, [played('gaussian', seed=1)])
+        expected = one.learner.values(one.session)
+        found = two.learner.values(two.session)
+        assert set(found) == set(expected) and {'ppo/policy/log_std', 'normalizer/mean', 'counters/version',
+                                                'returns/running_variance'} <= set(found)
+        for name in expected:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+# The actor.
+
+def test_a_version_is_kept_while_a_rollout_uses_it():
+    with Process(slots=2) as process:
+        session, actor, learner = process.session, process.actor, process.learner
+        observations = np.random.RandomState(0).randn(3, 5)
+        published = []
+        for version in range(3):
+            published.append(learner.parameters(session))
+            learner.update(session, [played('gaussian', version)])
+        assert actor.publish(session, published[0], 0)
+        slot = actor.begin()
+        before = actor.act(session, slot, observations, step=7)
+        assert actor.publish(session, published[1], 1) and actor.newest.version == 1
+        again = actor.act(session, slot, observations, step=7)
+        np.testing.assert_array_equal(before.actions, again.actions)
+        second = actor.begin()
+        assert second is not slot and not actor.publish(session, published[2], 2)  # both are in use
+        actor.end(slot)
+        assert actor.publish(session, published[2], 2) and actor.newest is slot
+        assert (actor.act(session, slot, observations, step=7).actions != before.actions).any()
+
+
+def test_weights_and_normaliser_are_of_one_version():
+    """An actor's answer is that of the learner's own network under the same version's normaliser."""
+    with Process(slots=1) as process:
+        session, learner = process.session, process.learner
+        observations = (3. * np.random.RandomState(5).randn(6, 5) + 1.).astype(np.float32)
+        for version in range(3):
+            parameters = learner.parameters(session)
+            process.actor.publish(session, parameters, version)
+            x = np.clip((observations - parameters['normalizer/mean']) / parameters['normalizer/std'], -10., 10.)
+            x = np.tanh(x @ parameters['ppo/policy/dense1/kernel'] + parameters['ppo/policy/dense1/bias'])
+            mean = x @ parameters['ppo/policy/head/kernel'] + parameters['ppo/policy/head/bias']
+            found = process.actor.chooser(session, greedy=True)(observations)
+            np.testing.assert_allclose(found, mean, rtol=1e-4, atol=1e-6)
+            learner.update(session, [played('gaussian', version)])
+
+
+def test_samples_follow_the_step_and_the_seed():
+    with Process() as process, Process(seed=1) as other:
+        parameters = process.learner.parameters(process.session)
+        for one in (process, other):
+            one.actor.publish(one.session, parameters, 0)
+
+        def actions(one, step):
+            return one.actor.act(one.session, one.actor.newest, np.zeros([3, 5]), step).actions
+        np.testing.assert_array_equal(actions(process, 4), actions(process, 4))
+        assert (actions(process, 4) != actions(process, 5)).all()
+        assert (actions(process, 4) != actions(other, 4)).all()
+        # Without a step there is one of its own for every pass.
+        assert (actions(process, None) != actions(process, None)).all()

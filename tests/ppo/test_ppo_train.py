@@ -1,0 +1,232 @@
+"""python -m ppo.train as a person meets it, in one process: bits, kills, what is left, one-line errors."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppo import evaluate, options, train
+from ppo.experiments import EXPERIMENTS, configuration
+from ppo.teacher import find, read_teacher
+from runs import settings
+from runs.errors import UserError
+from runs.published import read_runs
+from runs.record import RESULT_KEYS
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ['cartpole', '--training.transitions', '3072', '--training.evaluate-every', '1024', '--training.buffer', '512',
+         '--training.batch', '128', '--training.rollout', '16', '--training.episodes', '2', '--model.widths', '8',
+         '--environment.max-steps', '60']
+SCRIPT = """
+import os, signal, sys
+from ppo import learner, train, training
+from runs import checkpoint, files
+
+def before(owner, name, call, action):
+    '''Does action() before the call-th call of owner.name.'''
+    real, calls = getattr(owner, name), []
+    def wrapped(*arguments, **named):
+        calls.append(name)
+        if len(calls) == call:
+            action()
+        return real(*arguments, **named)
+    setattr(owner, name, wrapped)
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+%s
+sys.exit(train.main())
+"""
+
+
+def run(out, *more, patch=''):
+    """(exit code, standard output, standard error) of a process."""
+    done = subprocess.run([sys.executable, '-c', SCRIPT % patch] + SMALL + ['--out', str(out)] + list(more),
+                          cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def result(out):
+    return json.loads((out / 'cartpole/ppo/seed-0/result.json').read_text())
+
+
+@pytest.fixture(scope='module')
+def reference(tmp_path_factory):
+    out = tmp_path_factory.mktemp('ppo') / 'reference'
+    code, said, error = run(out)
+    assert (code, error) == (0, ''), error
+    return out, said
+
+
+def test_what_is_recorded(reference):
+    out, said = reference
+    found = result(out)
+    assert set(RESULT_KEYS) <= set(found)
+    assert (found['experiment'], found['method'], found['metric'], found['paper']) == ('cartpole', 'ppo', 'score', 200.)
+    rows = [json.loads(line) for line in (out / 'cartpole/ppo/seed-0/metrics.jsonl').read_text().splitlines()]
+    assert [row['transitions'] for row in rows] == [1024, 2048, 3072]
+    assert [row['gradient_steps'] for row in rows] == [20, 40, 60] and [row['version'] for row in rows] == [2, 4, 6]
+    for name in ('score', 'training_score', 'L_policy', 'L_value', 'entropy', 'kl', 'clipped', 'steps_per_second',
+                 'wall_seconds', 'fingerprint'):
+        assert name in rows[-1]
+    assert 0. < rows[-1]['score'] <= 60. and found['last'] == rows[-1]['score']
+    assert found['best'] == max(row['score'] for row in rows)
+    # As the report reads it once it is published.
+    assert [run.method for run in read_runs(out)] == ['ppo']
+    assert said.splitlines()[-1] == 'teacher: %s' % (out / 'cartpole/ppo/seed-0')
+    assert re.search(r'^best policy, 20 fresh episodes +[\d.]+ ± [\d.]+', said, re.M)
+
+
+def test_the_same_command_again_shows_the_same_table(reference):
+    out, said = reference
+    before = (out / 'cartpole/ppo/seed-0/metrics.jsonl').read_bytes()
+    code, again, error = run(out)
+    assert (code, error) == (0, '') and again.splitlines()[-9:] == said.splitlines()[-9:]
+    assert (out / 'cartpole/ppo/seed-0/metrics.jsonl').read_bytes() == before
+
+
+@pytest.mark.parametrize('patch', [
+    "before(learner.Learner, 'update', 4, die)",             # between two checkpoints
+    "before(checkpoint, 'save', 2, die)",                    # before one is written
+    "before(files.os, 'replace', 6, die)",                   # while files take their names
+    "before(training.Training, 'finish', 1, die)"])          # after the last one
+def test_a_killed_run_ends_as_one_that_was_not(reference, tmp_path, patch):
+    code, _, _ = run(tmp_path, patch=patch)
+    assert code == -9 and not (tmp_path / 'cartpole/ppo/seed-0/result.json').exists()
+    code, _, error = run(tmp_path)
+    assert (code, error) == (0, '')
+    found, expected = result(tmp_path), result(reference[0])
+    for name in ('fingerprint', 'last', 'best', 'best_step', 'fresh', 'mean_last_10'):
+        assert found[name] == expected[name]
+    names = [Path('cartpole/ppo/seed-0/teacher.json'), Path('cartpole/ppo/seed-0/weights.npz')]
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (reference[0] / name).read_bytes()
+
+
+def test_another_seed_is_another_run(reference, tmp_path):
+    run(tmp_path, '--seeds', '1')
+    other = json.loads((tmp_path / 'cartpole/ppo/seed-1/result.json').read_text())
+    assert other['fingerprint'] != result(reference[0])['fingerprint']
+
+
+def test_other_settings_are_refused_in_the_same_folder(reference):
+    code, _, error = run(reference[0], '--training.gamma', '0.5')
+    assert code == 2 and error.count('\n') == 1 and 'training.gamma' in error
+
+
+def test_a_run_that_diverges_says_so_and_saves_nothing(tmp_path):
+    patch = "before(training.Training, 'learn', 4, lambda: setattr(learner.loss, 'standardised', lambda a: a * float('nan')))"
+    code, _, error = run(tmp_path, patch=patch)
+    assert code == 2 and error.count('\n') == 1 and 'not finite' in error
+    rows = (tmp_path / 'cartpole/ppo/seed-0/metrics.jsonl').read_text().splitlines()
+    assert [json.loads(row)['transitions'] for row in rows] == [1024]
+
+
+def test_patience_ends_a_run_without_progress(tmp_path):
+    patch = "training.Training.play = lambda self, episodes, step, parameters=None: [(1., 1)] * episodes"
+    code, _, _ = run(tmp_path, '--training.patience', '1', patch=patch)
+    assert code == 0 and result(tmp_path)['student_steps'] == 2048
+
+
+# The teacher's files.
+
+def test_a_teacher_plays_as_its_training_said(reference, capsys):
+    folder = reference[0] / 'cartpole/ppo/seed-0'
+    teacher = read_teacher(find(str(folder)))
+    assert settings.flatten(teacher.config)['model.widths'] == (8,)
+    assert teacher.scores['score'] == result(reference[0])['teacher']
+    assert {'ppo/policy/head/kernel', 'normalizer/mean', 'normalizer/std'} <= set(teacher.values)
+    # The same 20 episodes again, from the files alone.
+    played = evaluate.play(teacher, 20, True, 0)
+    assert len(played) == 20 and all(0 < score <= 60 for score, _ in played)
+    assert evaluate.main([str(folder), '--episodes', '3']) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(r'CartPole-v0: [\d.]+ ± [\d.]+ over 3 episodes of \d+ actions$', lines[0])
+    assert lines[1] == 'protocol: likeliest actions, true rewards, at most 60 actions, normaliser frozen'
+
+
+def test_sampled_actions_are_others(reference):
+    teacher = read_teacher(reference[0] / 'cartpole/ppo/seed-0')
+    greedy, sampled, again = [evaluate.play(teacher, 10, greedy, 0) for greedy in (True, False, False)]
+    assert greedy != sampled and sampled == again
+
+
+@pytest.mark.parametrize('damage', ['truncated', 'other weights', 'no json', 'not json'])
+def test_a_damaged_teacher_is_one_line(reference, tmp_path, capsys, damage):
+    folder = tmp_path / 'teacher'
+    folder.mkdir()
+    for name in ('weights.npz', 'teacher.json'):
+        (folder / name).write_bytes((reference[0] / 'cartpole/ppo/seed-0' / name).read_bytes())
+    if damage == 'truncated':
+        (folder / 'weights.npz').write_bytes((folder / 'weights.npz').read_bytes()[:-100])
+    elif damage == 'other weights':
+        with np.load(str(folder / 'weights.npz')) as file:
+            np.savez(str(folder / 'weights.npz'), **{name: file[name] + 1. for name in file.files})
+    elif damage == 'no json':
+        (folder / 'teacher.json').unlink()
+    else:
+        (folder / 'teacher.json').write_text('{"recipe": ')
+    assert evaluate.main([str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and error.count('\n') == 1 and str(folder) in error
+
+
+# The command line.
+
+@pytest.mark.parametrize('arguments, said', [
+    ([], 'name an environment: cartpole, mountaincar'), (['cartpol'], "did you mean 'cartpole'?"),
+    (['cartpole', '--budget', 'quik'], "did you mean 'quick'?"),
+    (['cartpole', '--training.gama', '1'], 'did you mean --training.gamma?'),
+    (['cartpole', '--training.batch', 'many'], 'many'), (['cartpole', '--training.batch', '0'], 'from 1 on'),
+    (['cartpole', '--training.batch', '99999'], 'give at most training.buffer'),
+    (['cartpole', '--training.gamma', 'nan'], 'from 0 on'), (['cartpole', '--seeds', '1', '1'], 'given twice'),
+    (['cartpole', '--model.body', 'impala'], 'does not fit observations [4]'), (['cartpole', '--out', ''], 'name a folder'),
+    (['--env', 'Nothing-v3'], 'gym makes no'),
+    (['cartpole', '--training.evaluate-every', '99999999'], 'at most training.transitions')])
+def test_errors_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and error.count('\n') == 1 and said in error
+    assert not list(tmp_path.rglob('metrics.jsonl'))
+
+
+def test_every_environment_has_its_tables_settings():
+    expected = {'humanoid': (8192, 1024, 3e-4, .99, (64, 64)), 'standup': (8192, 1024, 3e-4, .99, (64, 64)),
+                'mountaincar': (15000, 5000, 1e-3, .995, (512,)), 'cartpole': (16384, 2048, 1e-3, .99, (512,)),
+                'halfcheetah': (8192, 1024, 3e-4, .99, (64, 64)), 'pong': (16384, 2048, 1e-3, .99, (16, 32, 32, 256))}
+    for name, row in expected.items():
+        config = configuration(name)[0]
+        training = config.training
+        assert (training.buffer, training.batch, training.learning_rate, training.gamma, config.model.widths) == row
+        assert (training.clip, training.gradient_steps, training.environments, training.entropy_weight, training.lam,
+                training.rollout, training.max_version_lag) == (.2, 10, 512, 0., .95, 32, 4)
+    assert set(expected) <= set(EXPERIMENTS)
+
+
+def test_another_gym_id_has_humanoids_settings():
+    given, sources = options.parse(['--env', 'Acrobot-v1', '--training.batch', '64'])
+    assert given.settings.environment.id == 'Acrobot-v1' and options.name_of(given) == 'Acrobot-v1'
+    assert sources['environment.id'] == sources['training.batch'] == 'command line'
+    assert given.settings.training.buffer == 8192
+
+
+def test_list_and_help(capsys):
+    assert train.main(['--list']) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in EXPERIMENTS)
+    with pytest.raises(SystemExit) as stopped:
+        train.main(['cartpole', '--help'])
+    assert stopped.value.code in (0, None)
+    assert 'discount [table 6]' in re.sub(r'\s+', ' ', re.sub(r'[│╭╰─╮╯]', ' ', capsys.readouterr().out))
+
+
+def test_a_name_that_no_teacher_has(tmp_path):
+    with pytest.raises(UserError, match='no teacher is called'):
+        find(str(tmp_path))
