@@ -25,9 +25,12 @@ def run(given, sources, display):
         raise UserError('MPI gave this process no others: mpi4py was built against another MPI than that of mpirun; '
                         'use the mpirun of this environment')
     if comm.Get_rank():
-        return _work(comm, given)
+        try:
+            return _work(comm, given)
+        except Exception as error:
+            _abort(comm, error)
     try:
-        return _lead(comm, MPI, given, sources, display)
+        return _lead(comm, MPI, given, sources, display, watcher)
     finally:
         watcher.dismiss()
 
@@ -56,8 +59,10 @@ class Watcher:
 
     def dismiss(self):
         """Rank 0 ends by itself."""
-        os.write(self._write, b'.')
-        os.close(self._write)
+        if self._write is not None:
+            os.write(self._write, b'.')
+            os.close(self._write)
+            self._write = None
 
 
 class _Leader:
@@ -111,7 +116,17 @@ def _work(comm, given):
             worker.work(given.settings, seed, counts[rank - 1], sum(counts[:rank - 1]), port, start)
 
 
-def _lead(comm, mpi, given, sources, display):
+def _abort(comm, error):
+    """Ends all processes, wherever they are, once the reason is said."""
+    said = 'error: %s' % error
+    if not isinstance(error, UserError):
+        said = ''.join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip()
+    sys.stdout.flush()
+    print(said, file=sys.stderr, flush=True)
+    comm.Abort(2 if isinstance(error, UserError) else 1)
+
+
+def _lead(comm, mpi, given, sources, display, watcher):
     from ppo import options
     port, workers = _Leader(comm, mpi), range(1, comm.Get_size())
     asked = _asked_to_stop()
@@ -124,13 +139,8 @@ def _lead(comm, mpi, given, sources, display):
         for rank in workers:
             port.send(rank, None)
     except Exception as error:
-        # The workers may be anywhere: all end, once the reason is said.
-        said = 'error: %s' % error
-        if not isinstance(error, UserError):
-            said = traceback.format_exc().rstrip()
-        sys.stdout.flush()
-        print(said, file=sys.stderr, flush=True)
-        comm.Abort(2 if isinstance(error, UserError) else 1)
+        watcher.dismiss()
+        _abort(comm, error)
     if asked:
         print('stopped: the same command goes on from the last checkpoint', file=sys.stderr)
         return 128 + asked[0]

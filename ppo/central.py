@@ -51,7 +51,6 @@ class Central:
         self.learning, self.timeout = learning, timeout
         self.session, self.actor = training.session, training.actor
         self._groups, self._held, self._owing = {}, [], dict.fromkeys(workers, time.time())
-        self.seconds = {'inference': 0., 'waiting': 0.}
 
     def run(self, show, stopped):
         """Until the training is finished, or `stopped()` says so.
@@ -69,11 +68,11 @@ class Central:
                 back_off.busy()
                 started = time.time()
                 self._answer(requests)
-                self.seconds['inference'] += time.time() - started
+                self.learning.seconds['inference'] += time.time() - started
             else:
                 started = time.time()
                 back_off.idle()
-                self.seconds['waiting'] += time.time() - started
+                self.learning.seconds['waiting'] += time.time() - started
                 self._check_workers()
             if time.time() - shown > 1.:
                 show()
@@ -187,13 +186,16 @@ class Learning(threading.Thread):
       published: (parameters, version) of the newest version.
       done: whether the training is finished, or failed.
       lags: Counter of versions between a rollout and its use; dropped: of
-        rollouts that were too old.
+        rollouts that were too old; seconds: that rank 0 has spent since the last
+        evaluation on inference, on learning (while it does the others), and on
+        waiting for requests.
     """
 
     def __init__(self, training):
         super().__init__(daemon=True)
         self.training, self.error, self.done = training, None, False
-        self.lags, self.dropped, self.seconds = collections.Counter(), 0, 0.
+        self.lags, self.dropped = collections.Counter(), 0
+        self.seconds, self._mark = dict.fromkeys(('inference', 'learning', 'waiting'), 0.), time.time()
         self._rollouts, self._condition, self._stopping = collections.deque(), threading.Condition(), False
         self._give()
         self.score = None
@@ -235,9 +237,9 @@ class Learning(threading.Thread):
                 started = time.time()
                 due = self.training.learn(played)
                 self._give()
+                self.seconds['learning'] += time.time() - started
                 if due:
                     self._evaluate()
-                self.seconds += time.time() - started
         except Exception as error:  # raised again in `stop`, in the main thread
             self.error = error
         finally:
@@ -264,12 +266,14 @@ class Learning(threading.Thread):
         return played
 
     def _evaluate(self):
-        total = sum(self.lags.values())
+        total, elapsed = sum(self.lags.values()), max(time.time() - self._mark, 1e-9)
         row = self.training.evaluate(
+            **{name: seconds / elapsed for name, seconds in self.seconds.items()},
             lag_mean=sum(lag * n for lag, n in self.lags.items()) / max(total, 1),
             lag_histogram=[self.lags[lag] / max(total, 1)
                            for lag in range(self.training.config.training.max_version_lag + 1)],
             dropped_rollouts=self.dropped)
         self.score = row['score']
         self.lags.clear()
-        self.dropped = 0
+        self.dropped, self._mark = 0, time.time()
+        self.seconds.update(dict.fromkeys(self.seconds, 0.))

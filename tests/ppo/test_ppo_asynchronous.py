@@ -1,0 +1,274 @@
+"""Real processes under mpirun: they learn, and however one of them ends, nothing is lost and nobody is left."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ppo import central, worker
+from ppo.rollouts import Rollout
+
+ROOT = Path(__file__).resolve().parents[2]
+MPIRUN = Path(sys.executable).parent / 'mpirun'
+ARGUMENTS = ['cartpole', '--training.transitions', '40960', '--training.evaluate-every', '8192', '--training.buffer',
+             '2048', '--training.batch', '512', '--training.environments', '64', '--training.episodes', '2',
+             '--model.widths', '16', '--environment.max-steps', '60']
+SCRIPT = """
+import os, sys, time
+from ppo import asynchronous, learner, train
+asynchronous.WORKER_TIMEOUT = 4.
+rank = int(os.environ['PMI_RANK'])
+%s
+sys.exit(train.main())
+"""
+
+
+@pytest.fixture(scope='module', autouse=True)
+def mpi():
+    pytest.importorskip('mpi4py', reason='MPI is not installed: make simulators')
+    if not MPIRUN.exists():
+        pytest.skip('there is no mpirun beside the interpreter')
+
+
+class Run:
+    """Three ranks under mpirun."""
+
+    def __init__(self, out, *more, patch='', ranks=3):
+        self.out, self.files = out, [open(str(out) + end, 'w+') for end in ('.out', '.err')]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(('PMI', 'HYDI', 'MPI'))}
+        self.process = subprocess.Popen(
+            [str(MPIRUN), '-n', str(ranks), sys.executable, '-c', SCRIPT % patch] + ARGUMENTS
+            + ['--out', str(out)] + list(more), cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL,
+            stdout=self.files[0], stderr=self.files[1], start_new_session=True)
+
+    @property
+    def folder(self):
+        return self.out / 'cartpole/ppo/seed-0'
+
+    def rows(self):
+        path = self.folder / 'metrics.jsonl'
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def wait_for_row(self, seconds=60):
+        """Until the first checkpoint is written; {rank: process}."""
+        end = time.time() + seconds
+        while not list(self.folder.glob('checkpoints/*')) or not self.rows():
+            assert self.process.poll() is None and time.time() < end, self.said()
+            time.sleep(.05)
+        return self.ranks()
+
+    def ranks(self):
+        """{rank: process} of those that have not ended."""
+        found = {}
+        for path in Path('/proc').glob('[0-9]*'):
+            try:
+                arguments = (path / 'cmdline').read_bytes()
+                variables = (path / 'environ').read_bytes().split(b'\0')
+            except OSError:
+                continue
+            if str(self.out).encode() in arguments and b'mpirun' not in arguments.split(b'\0')[0]:
+                rank = [int(v.split(b'=')[1]) for v in variables if v.startswith(b'PMI_RANK=')]
+                if rank:
+                    found.setdefault(rank[0], int(path.name))  # rank 0's watcher comes after it
+        return found
+
+    def end(self, seconds):
+        """(exit code, standard error) within that time, and nobody is left."""
+        try:
+            self.process.wait(seconds)
+        finally:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        for _ in range(40):
+            if not self.ranks():
+                break
+            time.sleep(.05)
+        assert not self.ranks()
+        return self.process.returncode, self.said()[1]
+
+    def said(self):
+        for file in self.files:
+            file.flush()
+        return [Path(file.name).read_text() for file in self.files]
+
+
+LONG = ('--training.transitions', '40960000')
+
+
+def goes_on(run, *more):
+    """Asserts that what was saved is there and that the same command goes on from it."""
+    before = run.rows()
+    again = Run(run.out, *more)
+    end = time.time() + 60
+    while len(again.rows()) <= len(before):
+        assert again.process.poll() is None and time.time() < end, again.said()
+        time.sleep(.05)
+    assert again.rows()[:len(before)] == before
+    os.kill(again.process.pid, signal.SIGINT)
+    assert again.end(20)[0] == 130
+
+
+def test_three_ranks_learn(tmp_path):
+    run = Run(tmp_path / 'out')
+    code, error = run.end(120)
+    assert (code, error) == (0, '')
+    result = json.loads((run.folder / 'result.json').read_text())
+    assert result['method'] == 'ppo' and result['student_steps'] >= 40960 and result['last'] > 30.
+    rows = run.rows()
+    assert [row['transitions'] // 8192 for row in rows] == [1, 2, 3, 4, 5]
+    for row in rows:
+        assert sum(row['lag_histogram']) == pytest.approx(1.) and 0. <= row['lag_mean'] <= 4.
+        assert {'dropped_rollouts', 'inference', 'learning', 'waiting'} <= set(row)
+    provenance = json.loads((run.folder / 'provenance.json').read_text())
+    assert provenance['mpi']['ranks'] == 3 and 'MPICH' in provenance['mpi']['library']
+    # And finished is finished.
+    code, error = Run(run.out).end(60)
+    assert (code, error) == (0, '') and run.rows() == rows
+
+
+@pytest.mark.parametrize('rank', [0, 1, 2])
+def test_a_killed_process_ends_the_run(tmp_path, rank):
+    run = Run(tmp_path / 'out', *LONG)
+    os.kill(run.wait_for_row()[rank], signal.SIGKILL)
+    code, error = run.end(10)
+    assert code not in (0, None)
+    assert [line for line in error.splitlines() if line.startswith('error: ')] == [
+        'error: a process of this run was killed: the same command goes on from the last checkpoint']
+    assert 'Traceback' not in error
+    if rank == 1:
+        goes_on(run, *LONG)
+
+
+def test_a_worker_that_stops_answering_ends_the_run(tmp_path):
+    run = Run(tmp_path / 'out', *LONG)
+    os.kill(run.wait_for_row()[2], signal.SIGSTOP)
+    code, error = run.end(15)
+    assert code == 2
+    assert error.startswith('error: the worker of rank 2 has not answered for 4 s')
+    assert 'Traceback' not in error
+
+
+@pytest.mark.parametrize('number, expected', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_asked_to_stop_it_stops(tmp_path, number, expected):
+    run = Run(tmp_path / 'out', *LONG)
+    run.wait_for_row()
+    os.kill(run.process.pid, number)
+    code, error = run.end(10)
+    assert code == expected
+    assert 'stopped: the same command goes on from the last checkpoint' in error and 'Traceback' not in error
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_saved(tmp_path):
+    patch = """
+if rank == 0:
+    real = learner.Learner.update
+    def update(self, session, played):
+        if self.version == 9:
+            played[0].rewards[0, 0] = float('nan')
+        return real(self, session, played)
+    learner.Learner.update = update
+"""
+    run = Run(tmp_path / 'out', *LONG, patch=patch)
+    code, error = run.end(60)
+    assert code == 2
+    errors = [line for line in error.splitlines() if line.startswith('error: ')]
+    assert len(errors) == 1 and 'not finite' in errors[0]
+    assert [row['version'] for row in run.rows()] == [4, 8]
+
+
+def test_a_mistake_is_said_once(tmp_path):
+    run = Run(tmp_path / 'out', '--training.gama', '1')
+    code, error = run.end(30)
+    assert code == 2 and error.count('did you mean --training.gamma?') == 1
+
+
+def test_an_environment_that_fails_in_a_worker_ends_the_run(tmp_path):
+    patch = """
+if rank == 1:
+    from ppo import environments
+    def step(self, action):
+        raise RuntimeError('the simulator is broken')
+    environments.Simulation.step = step
+"""
+    code, error = Run(tmp_path / 'out', patch=patch).end(30)
+    assert code not in (0, None) and 'the simulator is broken' in error
+
+
+# Parts, without MPI.
+
+@pytest.mark.parametrize('total, parts', [(512, 2), (512, 3), (2, 3), (7, 7)])
+def test_environments_are_shared_out(total, parts):
+    found = worker.shares(total, parts)
+    assert sum(found) == total and len(found) == parts and max(found) - min(found) <= 1
+
+
+class Training:
+    """As much of `training.Training` as the learner's thread sees."""
+
+    class Config:
+        class training:
+            buffer, max_version_lag = 8, 2
+
+    class Learner:
+        version = 0
+
+        def parameters(self, session):
+            return {'version': self.version}
+
+    def __init__(self, versions):
+        self.config, self.learner, self.session = self.Config(), self.Learner(), None
+        self.learnt, self.versions = [], versions
+
+    @property
+    def finished(self):
+        return self.learner.version >= self.versions
+
+    def learn(self, played):
+        self.learnt.append([rollout.version for rollout in played])
+        self.learner.version += 1
+
+
+def rollout(version, size=4):
+    import numpy as np
+    return Rollout(*[np.zeros([size, 1])] * 7, version=version, episodes=[])
+
+
+def test_rollouts_are_used_oldest_first_and_dropped_when_too_old():
+    training = Training(versions=4)
+    learning = central.Learning(training)
+    for version in (0, 0, 0, 1, 0, 0, 3, 1, 3):
+        learning.put(rollout(version))
+    assert learning.queued == 36 and learning.is_full
+    learning.start()
+    learning.join(10)
+    # At versions 0, 1 and 2 two rollouts of 4; at 3 those of version 0 are too old.
+    assert training.learnt == [[0, 0], [0, 1], [0, 0], [3, 1]]
+    assert learning.dropped == 0 and learning.lags == {0: 4, 1: 1, 2: 3}
+    assert learning.published == ({'version': 4}, 4) and learning.done
+
+    training = Training(versions=4)
+    training.learner.version = 3
+    learning = central.Learning(training)
+    for version in (0, 0, 3, 1):
+        learning.put(rollout(version))
+    learning.start()
+    learning.join(10)
+    assert training.learnt == [[3, 1]] and learning.dropped == 2
+
+
+def test_the_learners_error_comes_out_where_it_is_asked_for():
+    training = Training(versions=2)
+    training.learn = lambda played: 1 / 0
+    learning = central.Learning(training)
+    learning.put(rollout(0, 8))
+    learning.start()
+    learning.join(10)
+    assert learning.done
+    with pytest.raises(ZeroDivisionError):
+        learning.stop()
