@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+from runs import learning_curves
 from runs.errors import UserError
 from runs.files import atomic_write, user_errors
 from runs.markers import rewritten
@@ -41,6 +42,9 @@ def report(results=RESULTS, root=ROOT, only=None):
         groups, path = blocks.of(experiment), plot_path(results, experiment)
         if not all(group.trains_teacher for group in groups) and not is_current(path, groups):
             plots.append((path, groups))
+    policies, path = learning_curves.policies(blocks.groups), learning_curves.teachers_path(results)
+    if only in (None, DRAWINGS) and policies and not learning_curves.is_current(path, policies):
+        plots.append((path, policies))
     return pages, plots
 
 
@@ -58,7 +62,7 @@ def _write(pages, plots, root):
     """Writes what `report` returned; returns a line for each file."""
     lines = []
     for path, groups in plots:
-        draw(path, groups)
+        (learning_curves.draw if path.stem == "teachers" else draw)(path, groups)
         lines.append("{}: drawn".format(_short(path, root)))
     for path, text, changed in pages:
         with user_errors("cannot write {}".format(path)):

@@ -133,7 +133,8 @@ def _recorded_command(module, run):
         if not skip and not folder:
             kept.append(shlex.quote(argument))
         skip = not skip and folder and "=" not in argument
-    return " ".join(["python -m", module] + kept)
+    ranks = (run.provenance.get("mpi") or {}).get("ranks")
+    return " ".join((["mpirun -n {}".format(ranks)] if ranks else []) + ["python -m", module] + kept)
 
 
 def _parts(run):

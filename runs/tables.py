@@ -2,7 +2,7 @@
 
 import os
 
-from runs import summary
+from runs import learning_curves, summary
 from runs.claims import claims_table
 from runs.errors import UserError
 from runs.markdown import code, table
@@ -10,7 +10,7 @@ from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
 
 NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
-         "ablations:EXPERIMENT", "benchmarks", "commands")
+         "ablations:EXPERIMENT", "teachers", "benchmarks", "commands")
 KINDS = ("results", "plots", "samples", "ablations")  # of which there is one for an experiment too
 
 ABLATION = "ablation"  # the budget of runs that choose a setting, which no other table shows
@@ -20,6 +20,12 @@ LEGEND = (
     "last: at the last evaluation; best: at the evaluation with the highest {best_by}; ±: the standard deviation over "
     "seeds (of the sample, ddof 1); n: seeds; hours: by the clock, as a mean over seeds. Teachers' numbers are "
     "those of their own training.")
+
+
+TEACHERS_LEGEND = (
+    "An evaluation is the mean score of 10 episodes: true rewards, likeliest actions, gym's limits, normaliser frozen. "
+    "The best policy by it is the teacher; its score on fresh episodes, mean ± standard deviation over them, is free of "
+    "that choice's bias. The dashed lines are the paper's. \\*: with settings changed on the command line.")
 
 
 class Blocks:
@@ -50,6 +56,8 @@ class Blocks:
             return claims_table(self.groups)
         if kind == "benchmarks":
             return self._benchmarks()
+        if kind == "teachers":
+            return self._teachers()
         if kind == "ablations":
             mine = [group for group in self.ablations if group.experiment == experiment]
             return ablations_table(mine) if mine else "No ablation of {} is recorded yet.".format(code(experiment))
@@ -86,6 +94,14 @@ class Blocks:
         if path is None or all(group.trains_teacher for group in groups):
             return "No distillation of {} is recorded yet.".format(code(experiment))
         return "![{}: test {} against student steps]({})".format(experiment, groups[0].metric, self._link(path))
+
+    def _teachers(self):
+        groups = learning_curves.policies(self.groups)
+        if not groups:
+            return "No teacher of a policy is recorded yet."
+        return "{}\n\n{}\n\n![Scores of the policies' teachers against transitions]({})".format(
+            table(*learning_curves.rows(groups)), TEACHERS_LEGEND,
+            self._link(learning_curves.teachers_path(self.results)))
 
     def _benchmarks(self):
         if not self.benchmarks:

@@ -287,6 +287,44 @@ def test_no_other_block_shows_an_ablation(results):
         block(results, "ablations")
 
 
+# Teachers of policies.
+
+def policy(results, experiment="humanoid", seed=0, scores=(100., 5000., 4000.), **provenance):
+    folder = make_run(results, "ppo", seed, accuracies=scores, metric="score", experiment=experiment, paper=5896.0,
+                      best_by="score", fresh={"score": 4876.5, "score_std": 48.3, "episodes": 20},
+                      provenance=dict({"module": "ppo.train", "argv": ["train.py", experiment, "--out", "/tmp/x"]},
+                                      **provenance))
+    moved = results / experiment / "ppo" / "seed-{}".format(seed)
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(moved)
+    rows = [{"transitions": 100 * (i + 1), "score": score, "wall_seconds": 1.} for i, score in enumerate(scores)]
+    (moved / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_teachers_of_policies(results):
+    assert block(results, "teachers") == "No teacher of a policy is recorded yet."
+    policy(results, mpi={"ranks": 3})
+    policy(results, "halfcheetah", scores=(-5., 10.))
+    row = cells(block(results, "teachers"), "`humanoid`")
+    assert (row["last"], row["best"], row["paper"]) == ("4000.00", "5000.00", "5896.00")
+    assert row["best policy, fresh episodes"] == "4876.50 ± 48.30" and row["transitions"] == "300"
+    assert row["command"] == "`mpirun -n 3 python -m ppo.train humanoid`"
+    assert cells(block(results, "teachers"), "`halfcheetah`")["command"] == "`python -m ppo.train halfcheetah`"
+    assert "(results/plots/teachers.png)" in block(results, "teachers")
+
+
+def test_learning_curves_are_drawn_once(results, tmp_path):
+    policy(results)
+    assert run_report(tmp_path) == 0
+    path = results / "plots" / "teachers.png"
+    before = path.read_bytes()
+    assert before.startswith(b"\x89PNG") and not (results / "plots" / "humanoid.png").exists()
+    assert run_report(tmp_path, "--check") == 0
+    policy(results, "halfcheetah")
+    assert run_report(tmp_path, "--check") == 1
+    assert run_report(tmp_path) == 0 and path.read_bytes() != before
+
+
 # Benchmarks and commands.
 
 def test_benchmarks(results):
