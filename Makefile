@@ -1,7 +1,7 @@
 # make demo    sets up .venv and distils a digits classifier (about five minutes)
 # make test    all tests
 # make simulators   MPI, MuJoCo and the Atari games, which teachers of policies need
-# make bench   timings beside PyTorch, in a venv of its own
+# make bench   timings beside PyTorch, in a venv of its own, and stable-baselines
 # make clean   removes the virtual environments (not runs/out)
 #
 # PYTHON names the interpreter where CPython 3.7 is not found by itself.
@@ -12,6 +12,8 @@ INSTALLED := $(VENV)/.installed
 SIMULATORS := $(VENV)/.simulators
 TORCH_VENV := .venv-torch
 TORCH_INSTALLED := $(TORCH_VENV)/.installed
+PEERS := .peers
+PEERS_INSTALLED := $(PEERS)/.installed
 
 # What MuJoCo's Python side is compiled with and draws with, by Debian's names.
 LIBRARIES := gcc libosmesa6-dev libgl1-mesa-dev libglew-dev patchelf
@@ -26,11 +28,12 @@ test: $(INSTALLED) $(SIMULATORS)
 
 simulators: $(SIMULATORS)
 
-bench: $(INSTALLED) $(TORCH_INSTALLED)
+bench: $(INSTALLED) $(SIMULATORS) $(TORCH_INSTALLED) $(PEERS_INSTALLED)
 	$(PY) -m runs.benchmarks.student_step --torch-python $(TORCH_VENV)/bin/python
+	$(PY) -m runs.benchmarks.ppo_steps --peers $(PEERS)
 
 clean:
-	rm -rf $(VENV) $(TORCH_VENV)
+	rm -rf $(VENV) $(TORCH_VENV) $(PEERS)
 
 # The stamp is written last: an interrupted installation starts again.
 # --no-deps: requirements.txt lists every package, and those of baselines'
@@ -59,4 +62,11 @@ $(TORCH_INSTALLED):
 	@python=$$(sh find_python.sh 3.11 TORCH_PYTHON "$(TORCH_PYTHON)") && rm -rf $(TORCH_VENV) && \
 	    echo "making $(TORCH_VENV) with $$python" && "$$python" -m venv $(TORCH_VENV)
 	$(TORCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.2.6
+	@touch $@
+
+# Beside the packages of .venv, whose TensorFlow and simulators it uses.
+$(PEERS_INSTALLED): $(INSTALLED)
+	rm -rf $(PEERS)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --target $(PEERS) \
+	    stable-baselines==2.10.2 pandas==1.1.5 pytz==2023.3
 	@touch $@

@@ -140,7 +140,8 @@ def _check_benchmark_row(where, row):
     missing = [key for key in ("work", "ours", "peer", "peer_name", "unit", "ratio") if key not in row]
     if missing:
         raise UserError("{} lacks {}".format(where, ", ".join(missing)))
-    for key in ("ours", "peer", "ratio", "share_of_sgemm", "peer_share_of_sgemm", "target", "peak_mib", "peer_peak_mib"):
+    for key in ("ours", "peer", "ratio", "share_of_sgemm", "peer_share_of_sgemm", "target", "peak_mib", "peer_peak_mib",
+                "of_simulator"):
         if key == "ours" or row.get(key) is not None:
             _check_number(where, row, key)
     blocks = row.get("ratio_of_blocks")

@@ -202,7 +202,8 @@ def benchmark_table(name, content):
                ("unit", lambda row: row["unit"]), ("ratio", _ratio)]
     columns += [(title, lambda row, key=key, form=form: form(row.get(key))) for title, key, form in (
         ("aim", "target", _aim), ("ours, of sgemm", "share_of_sgemm", _share),
-        ("peer, of sgemm", "peer_share_of_sgemm", _share), ("our peak (MiB)", "peak_mib", _amount),
+        ("peer, of sgemm", "peer_share_of_sgemm", _share), ("ours, of the simulator", "of_simulator", _share),
+        ("our peak (MiB)", "peak_mib", _amount),
         ("peer's peak (MiB)", "peer_peak_mib", _amount)) if any(row.get(key) is not None for row in content["rows"])]
     head, rows = [title for title, _ in columns], [[form(row) for _, form in columns] for row in content["rows"]]
     gflops, commit = content["sgemm_gflops"], content["commit"]

@@ -1,0 +1,46 @@
+"""ppo_steps: what its rows say, and a real block of ours."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runs.benchmarks import ppo_steps
+from runs.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def blocks(*rates, **more):
+    return [dict({'steps_per_second': rate}, **more) for rate in rates]
+
+
+def test_rows_by_hand(monkeypatch):
+    monkeypatch.setattr(ppo_steps, 'usable_cores', lambda: 2)
+    shares = {'inference': .25, 'learning': .5, 'waiting': .125}
+    found = {'two workers': blocks(300., 320., 200., rank_0=shares), ppo_steps.PEER: blocks(100., 160., 200.),
+             'synchronous': blocks(80., 80., 80.), 'one worker': blocks(150., 150., 150.),
+             'simulator': blocks(400., 500., 600.)}
+    two, one, scaling = ppo_steps.rows('humanoid', found)
+    assert (two['ours'], two['peer'], two['ratio']) == (300., 160., 300. / 160.)
+    assert two['ratio_of_blocks'] == [1., 3.] and two['target'] == 1.5 and two['rank_0'] == shares
+    assert two['of_simulator'] == 300. / 1000. and two['work'] == 'humanoid, 256 environments, two workers'
+    assert one['ratio'] == .5 and one['target'] is None
+    assert (scaling['peer_name'], scaling['ratio'], scaling['target']) == ('one worker', 2., 1.4)
+    assert ppo_steps.rows('cartpole', found)[2]['target'] is None
+
+
+def test_a_process_that_fails_is_one_line():
+    with pytest.raises(UserError, match='the reason$'):
+        ppo_steps.ask([sys.executable, '-c', 'import sys; print(1 / 1, file=sys.stderr); sys.exit("the reason")'],
+                      'nowhere')
+
+
+@pytest.mark.parametrize('more', [[], ['--simulator']])
+def test_a_block_of_ours(more):
+    command = [sys.executable, '-m', 'runs.benchmarks.ppo_steps_ours', 'cartpole', '--environments', '16',
+               '--rollout', '8', '--batch', '64', '--seconds', '0.5'] + more
+    done = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, check=True)
+    assert json.loads(done.stdout.decode().splitlines()[-1])['steps_per_second'] > 100.
