@@ -92,6 +92,8 @@ class DiagGaussian:
     def __init__(self, mean, log_std):
         self.mean = mean
         self.log_std = log_std + tf.zeros_like(mean)
+        # [d] where all rows have one deviation, else None.
+        self.shared_log_std = log_std if log_std.shape.rank == 1 else None
 
     def entropy(self):
         """Differential entropy of each distribution in nats, `[B]`."""
@@ -125,3 +127,48 @@ class DiagGaussian:
         """
         noise = tf.random.stateless_normal(tf.shape(self.mean), seed)
         return self.mean + tf.exp(self.log_std) * noise
+
+    @classmethod
+    def mixture_entropy(cls, parts):
+        """Lower bound of the entropy of the mean distribution, in nats, a scalar.
+
+        Equation 5, Huber et al. 2008, over all b rows of several batches:
+        `−1/b Σ_i log 1/b Σ_j N(μ_i; μ_j, C_i + C_j)`, in log space.
+
+        Takes O(b² d) operations.  Where all rows have one deviation, memory is
+        a few b×b matrices: 2 MiB each in double precision at b = 512.  Else
+        each of the d dimensions keeps some for the gradient.
+        """
+        mean = tf.concat([part.mean for part in parts], axis=0)
+        rows = int(mean.shape[0])
+        shared = parts[0].shared_log_std
+        if shared is not None and all(part.shared_log_std is shared for part in parts):
+            log_density = cls._pairs_of_one_deviation(mean, shared)
+        else:
+            log_density = cls._pairs(mean, tf.concat(
+                [part.log_std for part in parts], axis=0))
+        return math.log(rows) - tf.reduce_mean(
+            tf.reduce_logsumexp(log_density, axis=1))
+
+    @staticmethod
+    def _pairs_of_one_deviation(mean, log_std):
+        """log N(μ_i; μ_j, 2 C), `[b, b]`: distances by one matrix product."""
+        # |a − b|² = |a|² + |b|² − 2 a·b loses digits where deviations are
+        # small, hence double precision.
+        scaled = tf.cast(mean, tf.float64) * tf.exp(-tf.cast(log_std, tf.float64))
+        squares = tf.reduce_sum(tf.square(scaled), axis=1)
+        distances = squares[:, tf.newaxis] + squares - 2. * tf.matmul(
+            scaled, scaled, transpose_b=True)
+        constant = tf.reduce_sum(log_std + 0.5 * math.log(4. * math.pi))
+        return tf.cast(-0.25 * tf.maximum(distances, 0.), tf.float32) - constant
+
+    @staticmethod
+    def _pairs(mean, log_std):
+        """log N(μ_i; μ_j, C_i + C_j), `[b, b]`, one dimension after the other."""
+        variance = tf.exp(2. * log_std)
+        terms = []
+        for m, v in zip(tf.unstack(mean, axis=1), tf.unstack(variance, axis=1)):
+            total = v[:, tf.newaxis] + v
+            terms.append(tf.square(m[:, tf.newaxis] - m) / total
+                         + tf.log(2. * math.pi * total))
+        return -0.5 * tf.add_n(terms)
