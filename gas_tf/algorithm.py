@@ -17,7 +17,6 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import collapse
 from gas_tf.objectives import batch_mean, distillation, generator_terms
-from ppo.distributions import Categorical
 from runs.errors import UserError
 from runs.state import State, adam_start, adam_variables, named
 
@@ -101,9 +100,9 @@ class Distillation:
         """Teacher and student on each sub-batch of a step's inputs."""
         images = self.inputs.sub_batches(stream, self.step)
         teachers = [self.teacher(x) for x in images]
-        return (images, [Categorical(t.logits) for t in teachers],
+        return (images, [t.distribution for t in teachers],
                 [t.features for t in teachers],
-                [Categorical(self.student(x).logits) for x in images])
+                [self.student(x).distribution for x in images])
 
     def _build_student_update(self):
         """One Adam step of the student on L_distill (equation 1)."""
@@ -213,7 +212,7 @@ class Distillation:
         """Share of a batch of fresh noise on which both give the same class."""
         _, teachers, _, students = self._towers('agreement noise')
         return tf.reduce_mean(tf.concat(
-            [tf.cast(tf.equal(tf.argmax(t.logits, 1), tf.argmax(s.logits, 1)),
+            [tf.cast(tf.equal(t.mode(), s.mode()),
                      tf.float32) for t, s in zip(teachers, students)], axis=0))
 
     def collapse_measures(self, session):

@@ -18,7 +18,7 @@ class Accuracy:
 
     def __init__(self, network, image_shape):
         self._images = tf.placeholder(tf.float32, [CHUNK] + list(image_shape))
-        answers = [tf.argmax(network(part).logits, axis=1)
+        answers = [network(part).distribution.mode()
                    for part in tf.split(self._images, TOWERS, axis=0)]
         self._answers = tf.concat(answers, axis=0)
 

@@ -82,7 +82,7 @@ def write_savedmodel(path, values, mean, std):
         images = tf.placeholder(
             tf.float32, [None, SIDE, SIDE, channels], 'images')
         student = LeNet('student', widths, channels, classes)
-        logits = student((images / 255. - mean) / std).logits
+        logits = student((images / 255. - mean) / std).distribution.logits
         state = State(named(student.variables))
         with determinism.new_session(graph) as session:
             state.load(session, values)

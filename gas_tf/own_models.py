@@ -13,6 +13,7 @@ from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.evaluation import Agreement, OnData
 from gas_tf.experiments import Experiment
 from gas_tf.networks.lenet import Outputs
+from ppo.distributions import Categorical
 from runs import determinism, settings
 from runs.checkpoint import fingerprint
 from runs.display import Display
@@ -116,7 +117,8 @@ class _Built:
                                 logits, 'shape', type(logits).__name__), shape))
         if self.variables is None:  # later an optimiser's stand there too
             self.variables = list(self._template.global_variables)
-        return Outputs(tf.cast(logits, tf.float32), tf.cast(logits, tf.float32))
+        logits = tf.cast(logits, tf.float32)
+        return Outputs(Categorical(logits), logits)
 
     def initial_values(self, seed):
         """The values that it was given."""
@@ -149,7 +151,7 @@ def _prepared(teacher, weights, shape):
         images = tf.constant(determinism.random_state(
             0, 'probe').randn(PROBE, *shape).astype(np.float32))
         network = _Built('teacher', teacher)
-        logits = network(images).logits
+        logits = network(images).distribution.logits
         slope = tf.gradients(logits, images)[0]
         if slope is None:
             raise UserError("the teacher's logits have no gradient to its "
@@ -238,7 +240,7 @@ def _first_values(function, shape, classes, seed):
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
         student = _Built('student', function)
-        learnt = int(student(tf.zeros((1,) + shape)).logits.shape[1])
+        learnt = int(student(tf.zeros((1,) + shape)).distribution.logits.shape[1])
         if learnt != classes:
             raise UserError('the student tells %d classes apart, the teacher %d'
                             % (learnt, classes))

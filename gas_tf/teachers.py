@@ -16,7 +16,6 @@ from gas_tf.evaluation import Accuracy
 from gas_tf.experiments import PAPER_ACCURACY
 from gas_tf.inputs import Real
 from gas_tf.networks.lenet import LeNet
-from ppo.distributions import Categorical
 from runs import determinism, settings
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
@@ -153,7 +152,7 @@ class TeacherTraining:
             kept = tf.random.stateless_uniform(
                 tf.shape(x), seed) >= self.config.dropout
             return x * tf.cast(kept, x.dtype) / (1. - self.config.dropout)
-        log_probs = Categorical(self.network(images, dropout).logits).log_probs
+        log_probs = self.network(images, dropout).distribution.log_probs
         chosen = log_probs * tf.one_hot(labels, int(log_probs.shape[1]))
         return -tf.reduce_sum(chosen) / self.config.batch_size
 

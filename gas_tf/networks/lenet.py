@@ -5,10 +5,12 @@ from collections import namedtuple
 import tensorflow.compat.v1 as tf
 
 from gas_tf.networks.layers import convolution_relu_pool
+from ppo.distributions import Categorical
 from ppo.network import Network, uniform_fan_in
 
-#: logits `[b, classes]`; features `[b, widths[2]]`, the h_t of equation 3.
-Outputs = namedtuple('Outputs', 'logits features')
+#: distribution: of `ppo.distributions`, over a batch; features `[b, F]`, the h_t
+#: of equation 3.
+Outputs = namedtuple('Outputs', 'distribution features')
 
 
 class LeNet(Network):
@@ -63,4 +65,5 @@ class LeNet(Network):
         (kernel, bias), (last_kernel, last_bias) = self.dense
         x = dropout(features, 2)
         x = dropout(tf.nn.relu(tf.matmul(x, kernel) + bias), 3)
-        return Outputs(tf.matmul(x, last_kernel) + last_bias, features)
+        logits = tf.matmul(x, last_kernel) + last_bias
+        return Outputs(Categorical(logits), features)

@@ -41,7 +41,7 @@ def levels(count):
 def own_logits(weights, images):
     with tf.Graph().as_default() as graph:
         network = LeNet('student', WIDTHS)
-        logits = network(tf.constant((images / 255 - MEAN) / STD, tf.float32)).logits
+        logits = network(tf.constant((images / 255 - MEAN) / STD, tf.float32)).distribution.logits
         state = State(named(network.variables))
         with determinism.new_session(graph) as session:
             state.load(session, weights)

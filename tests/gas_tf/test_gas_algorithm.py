@@ -117,8 +117,8 @@ def plain_gradients(algorithm):
         images = tf.concat(algorithm.inputs.bank(
             algorithm.inputs.noise(side + ' noise', step)), axis=0)
         outputs = algorithm.teacher(images)
-        log_t = log_softmax(outputs.logits)
-        log_s = log_softmax(algorithm.student(images).logits)
+        log_t = log_softmax(outputs.distribution.logits)
+        log_s = log_softmax(algorithm.student(images).distribution.logits)
         f_t = tf.exp(log_t)
         loss = tf.reduce_mean(tf.reduce_sum(f_t * (log_t - log_s), axis=1))
         if side == 'generator':
@@ -626,7 +626,7 @@ def test_a_student_without_generators(kind):
             batches.append(np.concatenate(session.run(
                 algorithm.inputs.sub_batches('student noise', step), feed)))
         images = tf.constant(batches[0])
-        log_t, log_s = [tf.nn.log_softmax(network(images).logits)
+        log_t, log_s = [tf.nn.log_softmax(network(images).distribution.logits)
                         for network in (algorithm.teacher, algorithm.student)]
         expected = session.run(tf.reduce_mean(
             tf.reduce_sum(tf.exp(log_t) * (log_t - log_s), axis=1)))

@@ -97,7 +97,8 @@ def test_lenet_equals_the_plain_ops(widths, channels, classes):
         images = tf.constant(draw(5, 32, 32, channels).astype(np.float32))
         named = {v.op.name: v for v in network.variables}
         fetches = []
-        for logits, features in (network(images), plain_lenet(images, named, 'net')):
+        outputs = network(images)
+        for logits, features in ((outputs.distribution.logits, outputs.features), plain_lenet(images, named, 'net')):
             loss = (tf.reduce_sum(logits * draw(5, classes, seed=1).astype(np.float32))
                     + tf.reduce_sum(features * draw(5, widths[2], seed=2).astype(np.float32)))
             wanted = network.variables + [images]
