@@ -12,6 +12,7 @@ from runs.markdown import code, table
 
 CLAIMS = pathlib.Path(__file__).resolve().with_name("claims.json")
 KEYS = ("claim", "source", "experiment", "method", "seeds", "paper", "spread", "judged", "ambiguity", "reading")
+JUDGED = ("last", "best", "teacher")  # keys of result.json; teacher: a policy's kept version on fresh episodes
 
 RULE = (
     "Verdicts are computed. Judged is the mean over seeds of a full-budget run without settings changed on its command "
@@ -19,40 +20,51 @@ RULE = (
     "paper's ±, or within {spread:g} points where it gives none, or above; *partly*: below that by at most {partly:g} "
     "{unit} more; *not*: further below. In brackets, ours minus the paper's, in points. *Not run at full size*: only a "
     "smaller or changed run is recorded; what it gave stands there and is not judged.")
+SCORE_RULE = (
+    "Judged is the mean over seeds of what the kept policy scored on fresh episodes. *Reproduced*: within the paper's ±, "
+    "or within {spread:g} % of its score, or above; *partly*: below that by at most {partly:g} % more; *not*: further below. In "
+    "brackets, ours minus the paper's, in per cent of the paper's.")
 
 
 def read_claims(path=CLAIMS):
-    """(claims, rule): a list of dicts with KEYS; the rule's spread and partly, as fractions.
+    """(claims, {metric: rule}): a list of dicts with KEYS and metric; each rule's spread and partly.
 
-    Raises UserError, one line, where the file is missing or damaged.
+    Those of accuracies are fractions; those of scores are shares of the paper's
+    score. Raises UserError, one line, where the file is missing or damaged.
     """
     content = read_json(path)
     try:
-        rule = {key: float(content["rule"][key]) for key in ("spread", "partly")}
-        claims = [{key: claim[key] for key in KEYS} for claim in content["claims"]]
+        rules = {metric: {key: float(content[name][key]) for key in ("spread", "partly")}
+                 for metric, name in (("accuracy", "rule"), ("score", "score_rule"))}
+        claims = [dict({key: claim[key] for key in KEYS}, metric=claim.get("metric", "accuracy"))
+                  for claim in content["claims"]]
         for claim in claims:
             float(claim["paper"])
             float(claim["spread"] or 0)
-            if claim["judged"] not in ("last", "best"):
-                raise ValueError("judged is {!r}".format(claim["judged"]))
+            if claim["judged"] not in JUDGED or claim["metric"] not in rules:
+                raise ValueError("judged is {!r}, metric is {!r}".format(claim["judged"], claim["metric"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("{} is missing or damaged: {!r}".format(path, error)) from error
-    return claims, rule
+    return claims, rules
 
 
 def verdict(groups, claim, rule):
     """One claim's verdict.
 
     groups: the list of summary.Group of the claim's experiment and method;
-    rule: {"spread", "partly"}, both accuracies as fractions.
+    rule: {"spread", "partly"} of the claim's metric.
     """
     group = full_size(groups)
     if group is None:
         return "not run at full size" if groups else "not run yet"
+    scored = claim.get("metric") == "score"
+    unit = abs(claim["paper"]) if scored else 1.
     ours, spread = summary.mean(group.values(claim["judged"])), claim["spread"]
-    spread = rule["spread"] if spread is None else spread
-    over = round(ours - claim["paper"], 7)  # 0.98 - 0.979 is not quite 0.001
-    difference = summary.signed("{:+.2f}".format(100 * over))
+    spread = rule["spread"] if spread is None else spread / unit
+    if scored:
+        spread = max(spread, rule["spread"])
+    over = round((ours - claim["paper"]) / unit, 7)  # 0.98 - 0.979 is not quite 0.001
+    difference = summary.signed("{:+.2f}".format(100 * over)) + (" %" if scored else "")
     if over > spread:
         return "reproduced, above ({})".format(difference)
     if over >= -spread:
@@ -67,30 +79,39 @@ def full_size(groups):
 
 
 def claims_table(groups, path=CLAIMS):
-    """The Markdown of all claims and of the rule. groups: list of summary.Group, of everything recorded."""
-    claims, rule = read_claims(path)
+    """The Markdown of all claims and of their rules. groups: list of summary.Group, of everything recorded."""
+    claims, rules = read_claims(path)
+    any_run = any((group.experiment, group.method) == (claim["experiment"], claim["method"])
+                  for group in groups for claim in claims)
+    parts = [] if any_run else ["No run of these is recorded yet: every row below is still to be run."]
+    for metric, said in (("accuracy", RULE), ("score", SCORE_RULE)):
+        mine, rule = [claim for claim in claims if claim["metric"] == metric], rules[metric]
+        points = 100 * rule["partly"]
+        if mine:
+            parts += [_table(groups, mine, rule, metric), said.format(
+                spread=100 * rule["spread"], partly=points, unit="point" if points == 1 else "points")]
+    return "\n\n".join(parts)
+
+
+def _table(groups, claims, rule, metric):
+    """The claims of one metric."""
     rows = []
     for claim in claims:
         mine = [group for group in groups
                 if (group.experiment, group.method) == (claim["experiment"], claim["method"])]
         judged = full_size(mine)
         shown = [judged] if judged else mine
+        cells = ["<br>".join(_ours(group, key) for group in shown) or summary.DASH
+                 for key in (("last", "best") if metric == "accuracy" else ("last", "best", "teacher"))]
         rows.append([
             "{} ({})".format(claim["claim"], claim["source"]),
             "{} / {}".format(code(claim["experiment"]), code(claim["method"])),
-            "<br>".join(code(line) for line in _commands(claim, judged)),
-            _paper(claim),
-            "<br>".join(_ours(group, "last") for group in shown) or summary.DASH,
-            "<br>".join(_ours(group, "best") for group in shown) or summary.DASH,
-            verdict(mine, claim, rule), claim["ambiguity"], claim["reading"]])
-    head = ["claim", "experiment / method", "command", "paper (%)", "ours, last (%)", "ours, best (%)", "verdict",
-            "what was ambiguous", "reading taken"]
-    points = 100 * rule["partly"]
-    said = RULE.format(spread=100 * rule["spread"], partly=points, unit="point" if points == 1 else "points")
-    nothing = "No run of these is recorded yet: every row below is still to be run.\n\n"
-    any_run = any((group.experiment, group.method) == (claim["experiment"], claim["method"])
-                  for group in groups for claim in claims)
-    return ("" if any_run else nothing) + table(head, rows) + "\n\n" + said
+            "<br>".join(code(line) for line in _commands(claim, judged)), _paper(claim)] + cells + [
+                verdict(mine, claim, rule), claim["ambiguity"], claim["reading"]])
+    unit = " (%)" if metric == "accuracy" else ""
+    head = ["claim", "experiment / method", "command", "paper" + unit, "ours, last" + unit, "ours, best" + unit]
+    head += ["ours, fresh episodes"] if metric == "score" else []
+    return table(head + ["verdict", "what was ambiguous", "reading taken"], rows)
 
 
 def _commands(claim, judged):
@@ -98,13 +119,17 @@ def _commands(claim, judged):
         return judged.commands()
     if claim["method"] == "teacher":
         return [summary.teacher_command(claim["experiment"], seed) for seed in claim["seeds"]]
+    if claim["method"] == "ppo":
+        return ["mpirun -n 3 python -m ppo.train {}".format(claim["experiment"])]
     return [summary.command(claim["experiment"], claim["method"], "paper", claim["seeds"])]
 
 
 def _paper(claim):
-    text = summary.number(claim["paper"], "accuracy")
+    text = summary.number(claim["paper"], claim["metric"])
     if claim["spread"] is None:
         return text
+    if claim["metric"] == "score":
+        return text + " ± " + summary.number(claim["spread"], "score")
     # As many digits as the paper gives, at least two.
     points = "{:.4f}".format(100 * claim["spread"]).rstrip("0")
     return text + " ± " + max(points, "{:.2f}".format(100 * claim["spread"]), key=len)

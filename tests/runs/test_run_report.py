@@ -216,8 +216,12 @@ def test_claims_without_records_say_so(results):
 
 def test_the_papers_numbers_agree_with_the_experiments():
     accuracies = pytest.importorskip("gas_tf.experiments").PAPER_ACCURACY
+    scores = pytest.importorskip("ppo.experiments").PAPER_SCORE
     for claim in claims.read_claims()[0]:
-        assert accuracies[claim["experiment"], claim["method"]] == claim["paper"]
+        if claim["metric"] == "score":
+            assert scores[claim["experiment"]] == claim["paper"] and claim["method"] == "ppo"
+        else:
+            assert accuracies[claim["experiment"], claim["method"]] == claim["paper"]
 
 
 def test_damaged_claims(tmp_path):
@@ -289,8 +293,8 @@ def test_no_other_block_shows_an_ablation(results):
 
 # Teachers of policies.
 
-def policy(results, experiment="humanoid", seed=0, scores=(100., 5000., 4000.), **provenance):
-    folder = make_run(results, "ppo", seed, accuracies=scores, metric="score", experiment=experiment, paper=5896.0,
+def policy(results, experiment="humanoid", seed=0, scores=(100., 5000., 4000.), teacher=4876.5, **provenance):
+    folder = make_run(results, "ppo", seed, accuracies=scores, metric="score", experiment=experiment, paper=5896.0, teacher=teacher,
                       best_by="score", fresh={"score": 4876.5, "score_std": 48.3, "episodes": 20},
                       provenance=dict({"module": "ppo.train", "argv": ["train.py", experiment, "--out", "/tmp/x"]},
                                       **provenance))
@@ -311,6 +315,16 @@ def test_teachers_of_policies(results):
     assert row["command"] == "`mpirun -n 3 python -m ppo.train humanoid`"
     assert cells(block(results, "teachers"), "`halfcheetah`")["command"] == "`python -m ppo.train halfcheetah`"
     assert "(results/plots/teachers.png)" in block(results, "teachers")
+
+
+@pytest.mark.parametrize("fresh, paper, spread, expected", [
+    (5700., 5896., 48.3, "partly (\u22123.32 %)"), (5840., 5896., 48.3, "reproduced (\u22120.95 %)"),
+    (5000., 5896., 48.3, "not (\u221215.20 %)"), (6000., 5896., 48.3, "reproduced, above (+1.76 %)"),
+    (93., 94.3, 2.0, "reproduced (\u22121.38 %)"), (200., 200., 0., "reproduced (+0.00 %)")])
+def test_the_verdict_on_a_score_is_in_shares_of_the_papers(results, fresh, paper, spread, expected):
+    policy(results, teacher=fresh)
+    claim = {"paper": paper, "spread": spread, "judged": "teacher", "metric": "score"}
+    assert claims.verdict(groups_of(results), claim, {"spread": 0.01, "partly": 0.1}) == expected
 
 
 def test_learning_curves_are_drawn_once(results, tmp_path):
