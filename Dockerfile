@@ -4,6 +4,9 @@
 #
 # --build-arg COMMIT=$(git rev-parse HEAD)    lets records name the commit
 # --build-arg MNIST=1                         brings MNIST in: runs need no network
+#
+# Needs BuildKit (Docker's default since 23) or buildah, which leave out the stages
+# that a target does not need: one of them compiles TensorFlow for hours.
 
 ARG BASE=docker.io/library/python:3.7-slim-bookworm
 ARG GPU_BASE=docker.io/library/ubuntu:18.04
@@ -37,8 +40,8 @@ RUN apt-get update \
         cuda-cudart-10-1=10.1.243-1 cuda-libraries-10-1=10.1.243-1 cuda-cupti-10-1=10.1.243-1 \
         libcublas10=10.2.1.243-1 \
  && rm -rf /var/lib/apt/lists/*
-RUN curl -fsSL https://bootstrap.pypa.io/pip/3.7/get-pip.py \
-        | python3.7 - --no-cache-dir pip==24.0 setuptools==68.0.0 wheel==0.42.0 \
+RUN curl -fsSLO https://bootstrap.pypa.io/pip/3.7/get-pip.py \
+ && python3.7 get-pip.py --no-cache-dir pip==24.0 setuptools==68.0.0 wheel==0.42.0 && rm get-pip.py \
  && ln -s /usr/bin/python3.7 /usr/local/bin/python
 # What `docker run --gpus all` gives the container; Python's text is UTF-8.
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility \
@@ -79,7 +82,8 @@ RUN grep -v '^tensorflow==' requirements.txt > without.txt \
 COPY . ./
 ARG COMMIT=unknown
 ARG MNIST=
-ENV GAS_TF_COMMIT=${COMMIT} GAS_TF_IMAGE=literal LD_LIBRARY_PATH=/usr/local/cuda-10.1/lib64
+ENV GAS_TF_COMMIT=${COMMIT} GAS_TF_IMAGE=literal \
+    LD_LIBRARY_PATH=/usr/local/cuda-10.1/lib64:/usr/local/cuda-10.1/extras/CUPTI/lib64
 RUN sh tests/image/in_the_build.sh "${MNIST}"
 CMD ["python", "-m", "gas_tf.run", "--list"]
 

@@ -82,7 +82,7 @@ def parse(arguments):
     for name, value in settings.flatten(config).items():
         if asked[name] != value:
             sources[name] = 'command line'
-        _check_value(name, asked[name])
+        check_value(name, asked[name])
     check_seeds(options.seeds)
     check_folders(out=options.out, data_dir=options.data_dir)
     return options, sources
@@ -112,7 +112,7 @@ def check_names(arguments, config=experiments.Experiment()):
         if f.name not in ('experiment', 'settings')])
 
 
-def _check_value(name, value):
+def check_value(name, value):
     """Raises UserError for a number that no run can have."""
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (bool, str)):

@@ -216,10 +216,14 @@ ABLATIONS = {
     'gas_reset_1000': {'schedule.reset_every': 1000},
     'gas_fan_in': {'generator.stddev': 0.},
     'gas_dcgan': {'generator.shape': 'dcgan', 'generator.widths': (128, 64)},
-    'gas_wide': {'generator.widths': (128, 128, 64), 'generator.leak': 0.2},
-    # DAFL's recipe (its code of 2020-08, log10 in its entropy term), with the
-    # smaller generator.
+    'gas_wide': {'generator.widths': (128, 128, 64)},
+    'gas_dafl_generator': {
+        'generator.widths': (128, 128, 64), 'generator.leak': 0.2,
+        'generator.epsilon': 0.8, 'generator.stddev': 0.},
+    # DAFL's recipe (its code of 2020-08, log10 in its entropy term) but for its
+    # noise, with the smaller widths.
     'dafl_light': {
+        'generator.leak': 0.2, 'generator.epsilon': 0.8,
         'objective.alpha': 0., 'objective.one_hot': 1.,
         'objective.beta': 5. / math.log(10.), 'objective.gamma': 0.,
         'objective.lambda_activation': 0.1, 'generator.count': 1,
@@ -235,7 +239,7 @@ METHOD_DESCRIPTIONS.update({
     method: ', '.join('%s %s' % change for change in changes.items())
     for method, changes in ABLATIONS.items()})
 METHOD_DESCRIPTIONS['dafl_light'] = (
-    "DAFL's recipe, one generator, one and one, with the smaller generator")
+    "DAFL's recipe, one generator, one and one, with the smaller widths")
 
 BUDGETS = {
     'mnist': {

@@ -1,7 +1,5 @@
 """A user's own classifier as the teacher, a user's own network as the student."""
 
-import hashlib
-import os
 from collections import namedtuple
 from pathlib import Path
 
@@ -10,19 +8,20 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import distillation, inputs
 from gas_tf.algorithm import Distillation, check_schedule
+from gas_tf.command import check_value
 from gas_tf.evaluation import Agreement, OnData
 from gas_tf.experiments import Experiment
-from gas_tf.networks.lenet import Outputs
-from ppo.distributions import Categorical
-from runs import determinism, settings
+from gas_tf.own_networks import Built, Teacher, first_student_values
+from runs import determinism, devices, settings
 from runs.checkpoint import fingerprint
+from runs.command import meant
 from runs.display import Display
 from runs.errors import UserError
 from runs.record import Record
 from runs.recording import best_model
-from runs.state import State, named
 
-PROBE = 8  # inputs on which a teacher is tried before the work starts
+#: Settings of the paper's own experiments, which have no place here.
+ELSEWHERE = ('data', 'inputs', 'teacher.', 'student.widths')
 
 #: values: {variable name: array} of the best student; result: the content of
 #: result.json; path: the folder of the record.
@@ -42,7 +41,8 @@ def distil(teacher, student, input_shape, out, weights=None, data=None, seed=0,
       teacher: a function that builds logits `[b, classes]` from images
         `[b, *input_shape]` with TensorFlow operations, its variables made by
         `tf.get_variable`; or the folder of a SavedModel with one input and
-        one output, or one that is called `logits`.
+        one output, or one that is called `logits`, exported from a session
+        (`tf.saved_model.simple_save`).  Of probabilities the logarithm is taken.
       student: such a function; its variables start as it says.
       input_shape: (height, width, channels), both sides multiples of 4.
       out: folder of the record.
@@ -63,203 +63,84 @@ def distil(teacher, student, input_shape, out, weights=None, data=None, seed=0,
       UserError: one line that says what does not fit: a shape, an answer
         that is not finite, no gradient to the input, a setting, the disk.
     """
+    display = display or Display()
     config, sources = _settings(changes)
-    check_schedule(config.schedule, config.generator.count)
-    shape = tuple(int(side) for side in input_shape)
-    teacher, values, identity, classes = _prepared(teacher, weights, shape)
-    fields = dict(
-        settings.fields(config, sources),
-        seed={'value': seed, 'source': 'distil'},
-        input_shape={'value': list(shape), 'source': 'distil'},
-        **{'teacher.fingerprint': {'value': identity, 'source': 'its weights'}})
+    shape = _shape(input_shape)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UserError('seed is %r: give a whole number from 0 on' % (seed,))
+    teacher = Teacher(teacher, weights, shape)
+    if teacher.note:
+        display.line(teacher.note)
+    first_values = first_student_values(student, shape, teacher.classes, seed)
     if data:
-        data = _checked(data, shape)
-    first_values = _first_values(student, shape, classes, seed)
-    with Record(out, fields) as record, tf.Graph().as_default():
+        data = _checked(data, shape, teacher.classes)
+    with tf.Graph().as_default():
         bank = distillation.generator_bank(config.generator, shape, (-1., 1.))
-        networks = [_Built('teacher', teacher),
-                    _Built('student', student, first_values)]
         algorithm = Distillation(
-            *networks, inputs.Generated(bank, seed, config.schedule.batch_size,
-                             config.generator.noise_size), config, seed)
-        evaluation = (OnData(algorithm.student, *data) if data
-                      else Agreement(algorithm))
-        result = record.result() or distillation.distil_recorded(
-            record, algorithm, values, evaluation, display or Display(),
-            'own models, seed %d' % seed, {'teacher': identity}, None,
-            (0.5, 0.25),  # a deviation of 2 each way is black and white
-            experiment='own', method='gas', seed=seed, budget='paper',
-            teacher=None, paper=None)
-        return Distilled(best_model(record.checkpoints), result, Path(record.directory))
-
-
-class _Built:
-    """A function from images to logits as a network of the current graph.
-
-    Every call shares its variables, which stand under `name`/.
-    """
-
-    def __init__(self, name, function, values=None):
-        self.name, self._values, self.variables = name, values, None
-        self._template = tf.make_template(name, function, create_scope_now_=True)
-
-    def __call__(self, images):
-        shape = images.shape.as_list()
-        try:
-            logits = self._template(images)
-        except (ValueError, TypeError, tf.errors.OpError) as error:
-            raise UserError('the %s does not take images %s: %s' % (
-                self.name, shape, str(error).strip().split('\n')[0])) from error
-        if not tf.is_tensor(logits) or logits.shape.rank != 2 or (
-                logits.shape.as_list()[1] is None):
-            raise UserError('the %s gives %s for images %s: logits [b, classes] '
-                            'are needed' % (self.name, getattr(
-                                logits, 'shape', type(logits).__name__), shape))
-        if self.variables is None:  # later an optimiser's stand there too
-            self.variables = list(self._template.global_variables)
-        logits = tf.cast(logits, tf.float32)
-        return Outputs(Categorical(logits), logits)
-
-    def initial_values(self, seed):
-        """The values that it was given."""
-        return self._values
+            Built('teacher', teacher.function), Built('student', student, first_values),
+            inputs.Generated(bank, seed, config.schedule.batch_size, config.generator.noise_size), config, seed)
+        evaluation = OnData(algorithm.student, *data) if data else Agreement(algorithm)
+        with Record(out, _fields(config, sources, seed, shape, teacher, first_values, data)) as record:
+            result = record.result() or distillation.distil_recorded(
+                record, algorithm, teacher.values, evaluation, display,
+                'own models, seed %d' % seed, {'teacher': teacher.identity}, devices.found(),
+                (0.5, 0.25),  # a deviation of 2 each way is black and white
+                experiment='own', method='gas', seed=seed, budget='paper',
+                teacher=None, paper=None)
+            return Distilled(best_model(record.checkpoints), result, Path(record.directory))
 
 
 def _settings(changes):
     """An `Experiment` with the changes, and the sources of its fields."""
     config = Experiment()
     sources = settings.default_sources(config)
-    known = settings.flatten(config)
+    known = [name for name in settings.flatten(config) if not name.startswith(ELSEWHERE)]
     for name, value in changes.items():
         name = name.replace('__', '.')
-        if name not in known or name.split('.')[0] in ('data', 'inputs', 'teacher'):
-            raise TypeError('distil has no setting %r' % name)
+        if name not in known:
+            raise UserError('distil has no setting %r%s' % (name, meant(name, known)))
+        value = settings.typed(config, name, value)
+        check_value(name, value)
         config = settings.replace(config, name, value)
         sources[name] = 'distil'
     if config.objective.lambda_activation:
         raise UserError('objective.lambda_activation needs the features of the '
                         'teacher, which a function to logits does not give')
+    check_schedule(config.schedule, config.generator.count)
     return config, sources
 
 
-def _prepared(teacher, weights, shape):
-    """(function, {name: array}, identity, classes) of a teacher that was tried."""
-    folder = isinstance(teacher, (str, os.PathLike))
-    if folder:
-        teacher, identity = _from_savedmodel(os.fspath(teacher))
-    with tf.Graph().as_default() as graph:
-        images = tf.constant(determinism.random_state(
-            0, 'probe').randn(PROBE, *shape).astype(np.float32))
-        network = _Built('teacher', teacher)
-        logits = network(images).distribution.logits
-        slope = tf.gradients(logits, images)[0]
-        if slope is None:
-            raise UserError("the teacher's logits have no gradient to its "
-                            'input: the generators cannot learn from it')
-        state = State(named(network.variables))
-        with determinism.new_session(graph) as session:
-            values = _weights(network.variables, weights)
-            state.load(session, values)
-            for name, array in zip(('logits', 'gradient to the input'),
-                                   session.run([logits, slope])):
-                if not np.all(np.isfinite(array)):
-                    raise UserError("the teacher's %s is not finite on images "
-                                    'of N(0, 1) pixels' % name)
-    return (teacher, values, identity if folder else fingerprint(values),
-            int(logits.shape[1]))
+def _shape(given):
+    """(height, width, channels) as whole numbers."""
+    try:
+        shape = tuple(int(side) for side in given)
+    except (TypeError, ValueError):
+        shape = ()
+    if len(shape) != 3 or min(shape) < 1 or shape[0] % 4 or shape[1] % 4:
+        raise UserError('input_shape is %r: give (height, width, channels), both sides multiples of 4' % (given,))
+    return shape
 
 
-def _weights(variables, weights):
-    """{variable name: array} of a function's variables."""
-    scope = 'teacher/'
-    names = [v.op.name[len(scope):] for v in variables]
-    if not names:
-        return {}
-    if weights is None:
-        raise UserError('the teacher has variables (%s, ...): give their '
-                        'weights' % names[0])
-    if isinstance(weights, (str, os.PathLike)):
-        try:
-            weights = tf.train.load_checkpoint(os.fspath(weights))
-            found = weights.get_variable_to_shape_map()
-            read = weights.get_tensor
-        except (ValueError, tf.errors.OpError) as error:
-            raise UserError('the weights cannot be read: %s'
-                            % str(error).strip().split('\n')[0]) from error
-    else:
-        found, read = weights, weights.__getitem__
-    values = {}
-    for name, variable in zip(names, variables):
-        if name not in found:
-            raise UserError('the weights hold no %s' % name)
-        values[scope + name] = np.asarray(read(name))
-        if list(values[scope + name].shape) != variable.shape.as_list():
-            raise UserError('%s is %s in the weights, %s in the teacher' % (
-                name, list(values[scope + name].shape), variable.shape.as_list()))
-    return values
+def _fields(config, sources, seed, shape, teacher, first_values, data):
+    """What names the run: another of these is another run."""
+    fields = {name: field for name, field in settings.fields(config, sources).items()
+              if not name.startswith(ELSEWHERE)}
+    for name, value, source in (
+            ('seed', seed, 'distil'), ('input_shape', list(shape), 'distil'),
+            ('teacher.fingerprint', teacher.identity, 'its weights and answers'),
+            ('student.fingerprint', fingerprint(first_values), 'its first weights'),
+            ('evaluated_on', fingerprint(dict(zip(('images', 'labels'), data))) if data else None, 'distil')):
+        fields[name] = {'value': value, 'source': source}
+    return fields
 
 
-def _from_savedmodel(folder):
-    """(function from images to logits, identity) of a SavedModel's graph."""
-    with tf.Graph().as_default() as graph:
-        with determinism.new_session(graph) as session:
-            try:
-                model = tf.saved_model.load(session, ['serve'], folder)
-            except (IOError, RuntimeError, tf.errors.OpError) as error:
-                raise UserError('%s is not a SavedModel that can be read: %s' % (
-                    folder, str(error).strip().split('\n')[0])) from error
-            signature = model.signature_def.get('serving_default')
-            if signature is None:
-                raise UserError('%s has no signature serving_default' % folder)
-            outputs = dict(signature.outputs)
-            if len(outputs) > 1 and 'logits' in outputs:
-                outputs = {'logits': outputs['logits']}
-            if len(signature.inputs) != 1 or len(outputs) != 1:
-                raise UserError(
-                    '%s has the inputs %s and the outputs %s: one input and one '
-                    'output, or one called logits, are needed' % (
-                        folder, sorted(signature.inputs), sorted(signature.outputs)))
-            images, = [info.name for info in signature.inputs.values()]
-            logits, = [info.name for info in outputs.values()]
-            frozen = tf.graph_util.convert_variables_to_constants(
-                session, graph.as_graph_def(), [logits.split(':')[0]])
-    identity = hashlib.sha256(frozen.SerializeToString(deterministic=True))
-
-    def function(x):
-        return tf.import_graph_def(
-            frozen, input_map={images: x}, return_elements=[logits])[0]
-    return function, identity.hexdigest()
-
-
-def _first_values(function, shape, classes, seed):
-    """{name: array} as the student's own initialisers draw them.
-
-    In a graph that holds the student alone: TensorFlow's draws depend on what
-    else a graph holds.
-    """
-    with tf.Graph().as_default() as graph:
-        tf.set_random_seed(seed)
-        student = _Built('student', function)
-        learnt = int(student(tf.zeros((1,) + shape)).distribution.logits.shape[1])
-        if learnt != classes:
-            raise UserError('the student tells %d classes apart, the teacher %d'
-                            % (learnt, classes))
-        if not student.variables:
-            raise UserError('the student has nothing to train')
-        left = set(student.variables) - set(tf.trainable_variables())
-        if left:
-            raise UserError('%s is not trained: give the student batch '
-                            'statistics, say, instead of moving averages'
-                            % sorted(v.op.name for v in left)[0])
-        with determinism.new_session(graph) as session:
-            session.run(tf.global_variables_initializer())
-            return State(named(student.variables)).values(session)
-
-
-def _checked(data, shape):
+def _checked(data, shape, classes):
     images, labels = (np.asarray(part) for part in data)
-    if images.shape[1:] != shape or labels.shape != images.shape[:1]:
+    if images.shape[1:] != shape or labels.shape != images.shape[:1] or not len(labels):
         raise UserError('the data are images %s and labels %s: [n, %s] and [n] '
                         'are needed' % (list(images.shape), list(labels.shape),
                                         ', '.join(map(str, shape))))
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UserError('the labels go from %d to %d: the teacher has %d classes'
+                        % (labels.min(), labels.max(), classes))
     return images.astype(np.float32), labels

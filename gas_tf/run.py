@@ -37,10 +37,10 @@ def _run(arguments):
     config = options.settings
     distillation.check_schedule(config.schedule, config.generator.count)
     found = devices.found(options.require_gpu)
-    dataset = load(config.data, options.data_dir)
-    _check_fit(config, dataset)
     for line in devices.lines(found):
         display.line(line)
+    dataset = load(config.data, options.data_dir)
+    _check_fit(config, dataset)
     if options.method == 'teacher':
         _teachers(options, sources, seeds, dataset, display, found)
         return 0

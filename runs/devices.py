@@ -10,6 +10,7 @@ from runs.errors import UserError
 from runs.threads import usable_cores
 
 PAPER = 'the paper: Titan X Pascal, CUDA 10.1, cuDNN 7.5.1'
+GPU_DEVICE = '/dev/nvidiactl'  # which a container has only when it was given a GPU
 NEWEST = 7.5  # compute capability that CUDA 10 knows
 
 
@@ -60,7 +61,7 @@ def lines(names):
     elif image == 'cpu':
         said.append('device: %s; this image is for the CPU' % cores)
     else:
-        visible = os.path.exists('/proc/driver/nvidia/version')
+        visible = os.path.exists(GPU_DEVICE)
         said.append('device: no GPU, so %s: %s' % (
             cores, 'TF_CPP_MIN_LOG_LEVEL=0 shows why TensorFlow does not take it'
             if visible else 'docker run --gpus all gives the container one'))

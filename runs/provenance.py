@@ -14,7 +14,7 @@ PACKAGES = {"numpy", "scipy", "gym", "atari-py", "baselines", "mpi4py", "mpich",
             "opencv-python", "opencv-python-headless", "h5py", "protobuf", "scikit-learn", "tyro", "rich",
             "matplotlib", "framework-reproducibility", "keras"}
 PACKAGE_PREFIXES = ("tensorflow", "intel-tensorflow", "tf-", "nvidia-")
-VARIABLE_PREFIXES = ("TF_", "CUDA_", "NVIDIA_", "XLA_", "OMP_", "MKL_", "KMP_")
+VARIABLE_PREFIXES = ("GAS_TF_IMAGE", "TF_", "CUDA_", "NVIDIA_", "XLA_", "OMP_", "MKL_", "KMP_")
 # Terraform's variables begin with TF_ too, and hold secrets.
 PRIVATE_VARIABLE = re.compile("TF_VAR_|TF_TOKEN_|TF_CLI_|TOKEN|SECRET|PASSWORD|API_KEY")
 

@@ -11,6 +11,8 @@ import dataclasses
 import tyro
 from typing_extensions import Annotated
 
+from runs.errors import UserError
+
 
 def setting(default, text, source):
     """A dataclass field with the help and the source of its default."""
@@ -59,6 +61,41 @@ def replace(config, name, value):
     if rest:
         value = replace(getattr(config, head), rest, value)
     return dataclasses.replace(config, **{head: value})
+
+
+def kinds(config, prefix=''):
+    """dict of dotted field name to its type, without its help."""
+    found = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found.update(kinds(value, prefix + field.name + '.'))
+        else:
+            found[prefix + field.name] = getattr(field.type, '__origin__', field.type)
+    return found
+
+
+def typed(config, name, value):
+    """`value` as the field `name` wants it: a list as a tuple, a whole number as a float.
+
+    Raises:
+      UserError: it is of another type, or none of the choices.
+    """
+    kind, old = kinds(config)[name], flatten(config)[name]
+    choices = getattr(kind, '__values__', None) or getattr(kind, '__args__', None)
+    if isinstance(old, tuple):
+        fits = isinstance(value, (list, tuple)) and all(type(one) is type(old[0]) for one in value)
+        wanted, value = 'a list of numbers', tuple(value) if fits else value
+    elif isinstance(old, str):
+        fits, wanted = value in choices, 'one of %s' % ', '.join(choices)
+    elif isinstance(old, float):
+        fits, wanted = isinstance(value, (int, float)) and not isinstance(value, bool), 'a number'
+        value = float(value) if fits else value
+    else:
+        fits, wanted = type(value) is type(old), 'true or false' if isinstance(old, bool) else 'a whole number'
+    if not fits:
+        raise UserError('%s is %r: give %s' % (name, value, wanted))
+    return value
 
 
 def resolve(config, layers):

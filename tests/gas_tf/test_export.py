@@ -5,6 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from gas_tf import experiments, export
+from gas_tf.data import digits
 from gas_tf.networks.lenet import LeNet
 from runs import checkpoint, determinism, settings
 from runs.record import Record
@@ -94,3 +95,14 @@ def test_what_is_refused(run, form, capsys, tmp_path):
     (run / 'checkpoints' / 'checkpoint.json').unlink()
     assert 'has no checkpoint' in refused(run)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_normalisation_is_that_of_the_runs_data(tmp_path, weights):
+    config, sources = experiments.configuration('digits')
+    config = settings.replace(config, 'student.widths', WIDTHS)
+    with Record(tmp_path / 'seed-0', settings.fields(config, sources)) as record:
+        checkpoint.save(record.checkpoints, 100, {'best/' + name: array for name, array in weights.items()}, {})
+    assert export.main([str(tmp_path / 'seed-0')]) == 0
+    with np.load(str(tmp_path / 'seed-0' / 'student.npz')) as file:
+        assert (file['mean'], file['std']) == (np.float32(digits.MEAN), np.float32(digits.STD))
+    assert (digits.MEAN, digits.STD) != (MEAN, STD)

@@ -138,8 +138,28 @@ def infinite_slope(images):
 @pytest.mark.parametrize('teacher, more, said', [
     (linear, {'shape': (8, 8, 2)}, r'the teacher does not take images \[8, 8, 8, 2\]: '),
     (fixed, {'shape': (8, 8, 2)}, r'the teacher does not take images \[8, 8, 8, 2\]: '),
-    (fixed, {'shape': (6, 16, 2)}, 'both sides must be multiples of 4'),
-    (not_finite, {}, 'logits is not finite'),
+    (fixed, {'shape': (6, 16, 2)}, 'both sides multiples of 4'),
+    (fixed, {'shape': (8, 12)}, 'input_shape is'),
+    (fixed, {'shape': 192}, 'input_shape is'),
+    (fixed, {'shape': (0, 12, 2)}, 'input_shape is'),
+    (fixed, {'seed': 1.5}, 'seed is 1.5'),
+    (lambda images: tf.reshape(images, [-1, 96]), {}, r'logits \[b, classes\] are needed'),
+    (lambda images: fixed(images)[:, :1], {}, r'logits \[b, classes\] are needed'),
+    (lambda images: fixed(images) * 0., {}, 'no gradient to its input'),
+    (lambda images: tf.sign(fixed(images)), {}, 'no gradient to its input'),
+    (lambda images: fixed(images) + tf.placeholder(tf.float32, []), {}, 'the teacher does not answer'),
+    (lambda images: [][0], {}, 'does not take images .*list index out of range'),
+    (fixed, {'student__decay': 'cosin'}, 'student.decay is .cosin.: give one of constant, cosine'),
+    (fixed, {'generator__widths': 4}, 'generator.widths is 4: give a list of numbers'),
+    (fixed, {'generator__learning_rate': -1.}, 'give a number from 0 on'),
+    (fixed, {'student__learning_rate': float('nan')}, 'give a finite number'),
+    (fixed, {'schedule__student_steps': '40'}, 'give a whole number'),
+    (fixed, {'schedule__reset_slots': 1}, 'give true or false'),
+    (fixed, {'student__widths': (1, 2, 3, 4)}, 'distil has no setting .student.widths.'),
+    (fixed, {'objective__gama': 1.}, r"no setting 'objective.gama' \(did you mean 'objective.gamma'\?\)"),
+    (fixed, {'data': (np.zeros((0, 8, 12, 2)), np.zeros(0))}, 'the data are images'),
+    (fixed, {'data': (np.zeros((2, 8, 12, 2)), np.array([0, 3]))}, 'the labels go from 0 to 3: the teacher has 3'),
+    (not_finite, {}, 'logits are not finite'),
     (infinite_slope, {}, 'gradient to the input is not finite'),
     (lambda images: tf.stop_gradient(fixed(images)), {}, 'no gradient to its input'),
     (lambda images: tf.round(fixed(images)), {}, 'no gradient to its input'),
@@ -161,15 +181,71 @@ def test_what_is_refused(teacher, more, said, tmp_path):
     with pytest.raises(UserError, match=said) as caught:
         run(tmp_path / 'a', teacher, **more)
     assert '\n' not in str(caught.value)
-    assert not (tmp_path / 'a' / 'metrics.jsonl').exists() or not (tmp_path / 'a' / 'metrics.jsonl').read_bytes()
+    assert not (tmp_path / 'a').exists()  # and the corrected call finds nothing in its way
+
+
+def refused(reference, **changed):
+    with pytest.raises(UserError, match='another configuration') as caught:
+        run(reference.path, **changed)
+    return str(caught.value)
+
+
+def test_another_teacher_student_or_evaluation_is_another_run(reference):
+    def other(images):
+        return 2. * linear(images)
+    assert 'student.fingerprint' in refused(
+        reference, student=lambda images: linear(images) * tf.get_variable('scale', [CLASSES]))
+    assert 'teacher.fingerprint' in refused(reference, teacher=lambda images: -fixed(images))
+    assert 'teacher.fingerprint' in refused(reference, teacher=other, weights=WEIGHTS)
+    assert 'evaluated_on' in refused(reference, data=(np.zeros((2,) + SHAPE), np.zeros(2, int)))
+
+
+def test_the_record_of_an_own_run_is_not_taken_for_the_papers(reference, capsys):
+    from gas_tf import export
+    assert export.main([str(reference.path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1 and 'is not the folder of a distillation' in error
+
+
+def test_probabilities_are_turned_into_logits(reference, tmp_path):
+    said = io.StringIO()
+    done = distil(saved(tmp_path / 'model', probabilities=tf.nn.softmax), linear, SHAPE, tmp_path / 'a',
+                  display=Display(said), **SMALL)
+    assert said.getvalue().splitlines()[0] == (
+        'the teacher gives probabilities: their logarithm is taken for the logits')
+    for name, array in reference.values.items():
+        np.testing.assert_allclose(done.values[name], array, rtol=0, atol=1e-4)
+
+
+def test_a_savedmodel_of_keras_is_refused_with_the_way_out(tmp_path):
+    with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+        tf.keras.backend.set_session(session)
+        model = tf.keras.Sequential([tf.keras.layers.Flatten(input_shape=SHAPE), tf.keras.layers.Dense(CLASSES)])
+        session.run(tf.global_variables_initializer())
+        model.save(str(tmp_path / 'model'), save_format='tf')
+    with pytest.raises(UserError, match='as Keras does: export it from a session by tf.saved_model.simple_save'):
+        run(tmp_path / 'a', tmp_path / 'model')
+
+
+def test_large_weights_of_a_savedmodel_are_in_the_graph_once(tmp_path, monkeypatch):
+    from gas_tf import own_networks
+    monkeypatch.setattr(own_networks, 'LARGE', 10)
+    function, weights = own_networks.from_savedmodel(str(saved(tmp_path / 'model', logits=tf.identity)))
+    assert [array.shape for array in weights.values()] == [(192, CLASSES)]
+    with tf.Graph().as_default() as graph:
+        network = own_networks.Built('teacher', function)
+        logits = [network(tf.ones((2,) + SHAPE)).distribution.logits for _ in range(3)]
+        constants = [op for op in graph.get_operations() if op.type == 'Const' and op.outputs[0].shape == (192, CLASSES)]
+        assert len(network.variables) == 1 and not constants
+        with determinism.new_session(graph) as session:
+            network.variables[0].load(list(weights.values())[0], session)
+            found = session.run(logits)
+    expected = np.ones((2, 192)) @ WEIGHTS['dense/kernel'] + WEIGHTS['dense/bias']
+    for one in found:
+        np.testing.assert_allclose(one, expected, rtol=1e-4)
 
 
 def test_an_ambiguous_savedmodel(tmp_path):
     folder = saved(tmp_path / 'model', probs=tf.nn.softmax, scores=tf.identity)
     with pytest.raises(UserError, match="the outputs .'probs', 'scores'.: one input and one output, or one called"):
         run(tmp_path / 'a', folder)
-
-
-def test_an_unknown_setting(tmp_path):
-    with pytest.raises(TypeError, match="no setting 'objective.gama'"):
-        run(tmp_path / 'a', objective__gama=1.)

@@ -8,4 +8,6 @@ if [ -n "${1-}" ]; then
     python -m gas_tf.data mnist --to data
     rm -rf ~/.cache/gas_tf
 fi
-python -m pytest -q -p no:cacheprovider tests/ppo tests/gas_tf/test_gas_layers.py tests/gas_tf/test_gas_objectives.py
+python -m pytest -q -p no:cacheprovider tests/ppo/test_ppo_distributions.py tests/ppo/test_ppo_gaussian.py tests/ppo/test_ppo_gae.py \
+    tests/ppo/test_ppo_loss.py tests/gas_tf/test_gas_layers.py tests/gas_tf/test_gas_objectives.py tests/gas_tf/test_gas_networks.py \
+    tests/gas_tf/test_export.py

@@ -9,11 +9,15 @@
 # registry; that needs root. GAS_DATA, a folder that has mnist/, is built in.
 # WORK: where the files go (default /var/tmp/gas-tf-image); the stand-in stays there.
 set -eu
+[ -z "${GAS_DATA-}" ] || GAS_DATA=$(cd "$GAS_DATA" && pwd)
 cd "$(dirname "$0")/../.."
 work=${WORK:-/var/tmp/gas-tf-image}
 mkdir -p "$work"
+images() {
+    buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"
+}
 bud() {
-    buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" bud --isolation chroot "$@"
+    images bud --isolation chroot "$@"
 }
 
 base=${1-}
@@ -43,13 +47,19 @@ if [ -n "${GAS_DATA-}" ]; then
 fi
 bud "$@" .
 
-container=$(buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" from gas-tf)
+container=$(images from gas-tf)
 out=$(mktemp -d "$work/out.XXXXXX")
 in_image() {
-    buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" run --isolation chroot \
+    images run --isolation chroot \
         --volume "$out:/out" "$container" -- "$@"
 }
-trap 'buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" rm "$container" >/dev/null; rm -rf "$out"' EXIT
+clean() {
+    images rm "$container" >/dev/null
+    # What an earlier build of the same name has left.
+    images rmi --prune >/dev/null
+    rm -rf "$out"
+}
+trap clean EXIT
 smoke='python -m gas_tf.run digits --budget smoke --out /out'
 
 echo "--- all tests"
@@ -59,13 +69,13 @@ in_image $smoke
 grep -q "\"$(git rev-parse HEAD)\"" "$out"/digits/gas@smoke/seed-0/result.json
 echo "--- stopped by SIGTERM, and going on"
 in_image sh -c "$smoke --seeds 1 & pid=\$!
-    until [ -s /out/digits/gas@smoke/seed-1/metrics.jsonl ]; do sleep 0.1; done
+    until [ -s /out/digits/gas@smoke/seed-1/metrics.jsonl ]; do kill -0 \$pid || exit 1; sleep 0.1; done
     kill -TERM \$pid; wait \$pid; test \$? = 143"
 test ! -e "$out"/digits/gas@smoke/seed-1/result.json
 in_image $smoke --seeds 1
 test -e "$out"/digits/gas@smoke/seed-1/result.json
 echo "--- no GPU where one is required"
-if in_image $smoke --require-gpu; then exit 1; fi
+in_image sh -c "$smoke --require-gpu 2>/tmp/said; test \$? = 2; cat /tmp/said; grep -q 'sees no GPU' /tmp/said"
 if [ -n "${GAS_DATA-}" ]; then
     echo "--- MNIST from the image itself"
     in_image env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \

@@ -11,7 +11,8 @@ AMPERE = 'device: 0, name: NVIDIA A100, pci bus id: 0000:01:00.0, compute capabi
 @pytest.fixture
 def machine(monkeypatch):
     """A function that sets the image, the GPUs and what is loaded; returns the lines."""
-    def lines(image, gpus=(), versions=None):
+    def lines(image, gpus=(), versions=None, given=False):
+        monkeypatch.setattr(devices, 'GPU_DEVICE', '/dev/null' if given else '/dev/nowhere')
         monkeypatch.delenv('GAS_TF_IMAGE', raising=False)
         if image:
             monkeypatch.setenv('GAS_TF_IMAGE', image)
@@ -39,6 +40,8 @@ def test_falling_back_to_the_cpu_is_said(machine):
     lines = machine('gpu')
     assert lines[1] == 'device: no GPU, so the CPU (2 cores): docker run --gpus all gives the container one'
     assert lines[2].startswith('loaded: CUDA none, cuDNN none (')
+    # One that was given, but that TensorFlow does not take.
+    assert machine('gpu', given=True)[1].endswith('TF_CPP_MIN_LOG_LEVEL=0 shows why TensorFlow does not take it')
 
 
 def test_the_cpu_image_asks_for_no_gpu(machine):
