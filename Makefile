@@ -50,10 +50,11 @@ $(INSTALLED): requirements.txt
 # Without the libraries, and without the right to install them, there is no MuJoCo:
 # its tests are skipped, and the next `make` looks again.
 $(SIMULATORS): $(INSTALLED) requirements-simulators.txt
+	@sh install_libraries.sh $(LIBRARIES) || true
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-simulators.txt
 	MPICC=$(CURDIR)/$(VENV)/bin/mpicc $(PY) -m pip install --quiet --disable-pip-version-check --no-deps \
 	    --no-cache-dir --no-binary mpi4py mpi4py==3.1.6
-	@if sh install_libraries.sh $(LIBRARIES); then \
+	@if sh install_libraries.sh $(LIBRARIES) 2>/dev/null; then \
 	    echo "compiling mujoco_py: a minute or two" && \
 	    { $(PY) -c 'import mujoco_py' >$(VENV)/mujoco.log 2>&1 || { tail -5 $(VENV)/mujoco.log; exit 1; }; } && \
 	    touch $@; fi

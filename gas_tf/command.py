@@ -1,6 +1,5 @@
 """The command line: names, overrides, and errors in one line."""
 
-import argparse
 import dataclasses
 import math
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing_extensions import Annotated
 from gas_tf import experiments
 from runs import settings
 from runs.command import (
-    check_flags, check_folders, check_seeds, nearest, parsed, show_help)
+    Parser, check_flags, check_folders, check_seeds, nearest, parsed,
+    show_help)
 from runs.errors import UserError
 
 #: Whole numbers that may be 0; all others are from 1 on.
@@ -88,14 +88,9 @@ def parse(arguments):
     return options, sources
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UserError('%s; --help lists all settings' % message)
-
-
 def _names():
     """Reads only what decides the defaults of everything else."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument('experiment', nargs='?')
     parser.add_argument('--method', default='gas')
     parser.add_argument('--budget', default='paper')

@@ -1,1 +1,1 @@
-"""What a policy and its teacher are made of; used by the distillation above it."""
+"""Teachers of policies: proximal policy optimisation, a library of its own."""

@@ -34,7 +34,7 @@ class Actor:
         key = determinism.stateless_seed(seed, name + ' actions', self._step)
         self._slots = [_Slot('%s_%d' % (name, i), config, spaces, self.observations, key) for i in range(slots)]
         self.newest = None  # the slot of the last version that was published
-        self.passes = 0
+        self.passes = 0  # a resumed run goes on from another number
 
     def publish(self, session, parameters, version):
         """Loads {name: array} of `Learner.parameters`; False when all slots are in use."""

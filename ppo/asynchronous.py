@@ -9,30 +9,40 @@ import sys
 import traceback
 
 from ppo import central, worker
+from ppo.environments import Stopped
 from runs.command import rank_and_size
 from runs.errors import UserError
 
-WORKER_TIMEOUT = 10.  # seconds without an answer after which a worker is given up
-SLOTS = 5  # versions that rollouts under way can have
+WORKER_TIMEOUT = 10.  # seconds without an answer after which a worker is given up; chosen
+SENDING_SLEEP = 1e-4  # seconds, at most, between two looks at a message that is on its way; chosen
 
 
 def run(given, sources, display):
-    """One rank's part of training one seed; the exit code."""
+    """One rank's part of training all seeds, one after the other; the exit code."""
     watcher = Watcher() if rank_and_size(os.environ)[0] == 0 else None
-    from mpi4py import MPI
-    comm = MPI.COMM_WORLD
-    if comm.Get_size() < 2:
-        raise UserError('MPI gave this process no others: mpi4py was built against another MPI than that of mpirun; '
-                        'use the mpirun of this environment')
-    if comm.Get_rank():
-        try:
-            return _work(comm, given)
-        except Exception as error:
-            _abort(comm, error)
     try:
-        return _lead(comm, MPI, given, sources, display, watcher)
+        try:
+            from mpi4py import MPI
+        except ImportError as error:
+            raise UserError('MPI is not installed: make simulators (%s)' % error) from error
+        comm = MPI.COMM_WORLD
+        if comm.Get_size() < 2:
+            raise UserError('MPI gave this process no others: mpi4py was built against another MPI than that of '
+                            'mpirun; use the mpirun of this environment')
+        if given.settings.training.environments < comm.Get_size() - 1:
+            if comm.Get_rank():
+                return 2
+            raise UserError('training.environments is %d: give each of the %d workers one at least' % (
+                given.settings.training.environments, comm.Get_size() - 1))
+        try:
+            return _work(comm, given) if comm.Get_rank() else _lead(comm, MPI, given, sources, display)
+        except Exception as error:
+            if watcher:
+                watcher.dismiss()
+            _abort(comm, error)
     finally:
-        watcher.dismiss()
+        if watcher:
+            watcher.dismiss()
 
 
 class Watcher:
@@ -48,14 +58,16 @@ class Watcher:
             os.close(read)
             self._write = write
             return
-        os.close(write)
-        os.setsid()  # not the launcher's to kill
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        if not os.read(read, 1):  # closed without a word
-            os.write(2, b'error: a process of this run was killed: the same command goes on from the last '
-                        b'checkpoint\n')
-        os._exit(0)
+        try:
+            os.close(write)
+            os.setsid()  # not the launcher's to kill
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            if not os.read(read, 1):  # closed without a word
+                os.write(2, b'error: a process of this run was killed: the same command goes on from the last '
+                            b'checkpoint\n')
+        finally:
+            os._exit(0)
 
     def dismiss(self):
         """Rank 0 ends by itself."""
@@ -70,16 +82,26 @@ class _Leader:
 
     def __init__(self, comm, mpi):
         self._comm, self._any, self._status = comm, mpi.ANY_SOURCE, mpi.Status()
+        self._sending = []
 
     def receive(self):
         """(source, message), or None when there is none."""
+        self._sending = [request for request in self._sending if not request.test()[0]]
         if not self._comm.iprobe(source=self._any, status=self._status):
             return None
         source = self._status.Get_source()
         return source, self._comm.recv(source=source)
 
+    def flush(self):
+        """Waits until all that was sent is received."""
+        back_off = central.BackOff()
+        while self._sending:
+            self._sending = [request for request in self._sending if not request.test()[0]]
+            back_off.idle()
+
     def send(self, destination, message):
-        self._comm.send(message, dest=destination)
+        # Not to be waited for: the worker may be sending, and waiting, too.
+        self._sending.append(self._comm.isend(message, dest=destination))
 
 
 class _Follower:
@@ -92,12 +114,19 @@ class _Follower:
         back_off = central.BackOff()
         while not self._comm.iprobe(source=0):
             back_off.idle()
-            if os.getppid() != self._launcher:  # which has died
-                os._exit(1)
+            self._check_launcher()
         return self._comm.recv(source=0)
 
     def send(self, message):
-        self._comm.send(message, dest=0)
+        # Waits with a back-off: a blocking send of a large message spins.
+        request, back_off = self._comm.isend(message, dest=0), central.BackOff(SENDING_SLEEP)
+        while not request.test()[0]:
+            back_off.idle()
+            self._check_launcher()
+
+    def _check_launcher(self):
+        if os.getppid() != self._launcher:  # it has died
+            os._exit(1)
 
 
 def _work(comm, given):
@@ -112,8 +141,7 @@ def _work(comm, given):
         seed, start = task
         counts = worker.shares(given.settings.training.environments, comm.Get_size() - 1)
         rank = comm.Get_rank()
-        if counts[rank - 1]:
-            worker.work(given.settings, seed, counts[rank - 1], sum(counts[:rank - 1]), port, start)
+        worker.work(given.settings, seed, counts[rank - 1], sum(counts[:rank - 1]), port, start)
 
 
 def _abort(comm, error):
@@ -126,21 +154,18 @@ def _abort(comm, error):
     comm.Abort(2 if isinstance(error, UserError) else 1)
 
 
-def _lead(comm, mpi, given, sources, display, watcher):
+def _lead(comm, mpi, given, sources, display):
     from ppo import options
     port, workers = _Leader(comm, mpi), range(1, comm.Get_size())
     asked = _asked_to_stop()
-    try:
-        for seed in given.seeds:
-            result = _train(mpi, port, workers, given, sources, seed, display, asked)
-            if asked:
-                break
-            options.table(display, given, seed, result)
-        for rank in workers:
-            port.send(rank, None)
-    except Exception as error:
-        watcher.dismiss()
-        _abort(comm, error)
+    for seed in given.seeds:
+        result = _train(mpi, port, workers, given, sources, seed, display, asked)
+        if result is None:
+            break
+        options.table(display, given, seed, result)
+    for rank in workers:
+        port.send(rank, None)
+    port.flush()
     if asked:
         print('stopped: the same command goes on from the last checkpoint', file=sys.stderr)
         return 128 + asked[0]
@@ -171,7 +196,10 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
         if result:
             return result
         with tf.Graph().as_default() as graph:
-            training = Training(given.settings, spaces, seed, record, SLOTS)
+            training = Training(
+                given.settings, spaces, seed, record,
+                # A rollout that began more versions ago is dropped.
+                given.settings.training.max_version_lag + 1)
             learner, total = training.learner, given.settings.training.transitions
             with determinism.new_session(graph) as session:
                 facts = record.write_provenance({'mpi': {
@@ -184,17 +212,28 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
                 with display.progress('%s seed %d' % (options.name_of(given), seed), learner.transitions,
                                       total) as bar:
                     learning.start()
-                    actor.run(lambda: bar.update(min(learner.transitions, total), _note(learning)),
-                              lambda: bool(asked))
+                    note = _Note(learning)
+                    actor.run(lambda: bar.update(min(learner.transitions, total), note()), lambda: bool(asked))
                 actor.stop_workers()
                 if asked:
                     return None
-                return training.finish(options.name_of(given), given.budget, facts['commit'])
+                try:
+                    return training.finish(options.name_of(given), given.budget, facts['commit'])
+                except Stopped:
+                    return None
 
 
-def _note(learning):
-    if learning.score is None:
-        return None
-    total = sum(learning.lags.values())
-    lag = sum(lag * n for lag, n in learning.lags.items()) / total if total else 0.
-    return 'score %.1f, lag %.1f' % (learning.score, lag)
+class _Note:
+    """What stands beside the progress: news when there is a new score."""
+
+    def __init__(self, learning):
+        self._learning, self._said = learning, None
+
+    def __call__(self):
+        score, lags = self._learning.score, dict(self._learning.lags)
+        if score is None or score == self._said:
+            return None
+        self._said = score
+        total = sum(lags.values())
+        lag = sum(lag * n for lag, n in lags.items()) / total if total else 0.
+        return 'score %.1f, lag %.1f' % (score, lag)

@@ -6,10 +6,13 @@ import time
 
 import numpy as np
 
+from ppo.environments import Stopped
 from ppo.rollouts import Recorder
 from runs.errors import UserError
 
-BACK_OFF = 2e-5, 1e-3  # seconds of sleep when there is nothing to do: the first, and the longest
+FIRST_SLEEP, LONGEST_SLEEP = 2e-5, 1e-3  # seconds, when there is nothing to do; chosen
+CHECK_SECONDS = 1.  # between looks at the workers and calls of `show`
+ALIVE = 'alive'  # what a worker sends while it builds its environments
 
 #: What a worker sends: of one group of its environments, the observations that want actions and, but for the first
 #: time, what the last actions led to (`environments.Step`).
@@ -22,15 +25,15 @@ Reply = collections.namedtuple('Reply', 'group actions')
 class BackOff:
     """Sleeps longer and longer while there is nothing to do: a blocking MPI call would spin."""
 
-    def __init__(self):
-        self._seconds = BACK_OFF[0]
+    def __init__(self, longest=LONGEST_SLEEP):
+        self._seconds, self._longest = FIRST_SLEEP, longest
 
     def busy(self):
-        self._seconds = BACK_OFF[0]
+        self._seconds = FIRST_SLEEP
 
     def idle(self):
         time.sleep(self._seconds)
-        self._seconds = min(2. * self._seconds, BACK_OFF[1])
+        self._seconds = min(2. * self._seconds, self._longest)
 
 
 class Central:
@@ -50,7 +53,7 @@ class Central:
         self.training, self.port, self.workers = training, port, list(workers)
         self.learning, self.timeout = learning, timeout
         self.session, self.actor = training.session, training.actor
-        self._groups, self._held, self._owing = {}, [], dict.fromkeys(workers, time.time())
+        self._groups, self._held, self._owing = {}, [], dict.fromkeys(workers, time.monotonic())
 
     def run(self, show, stopped):
         """Until the training is finished, or `stopped()` says so.
@@ -60,7 +63,8 @@ class Central:
         Raises:
           UserError: a worker does not answer, or the learner failed.
         """
-        back_off, shown = BackOff(), 0.
+        back_off, checked = BackOff(), 0.
+        self.training.stopped = stopped
         while not (self.learning.done or stopped()):
             self._publish()
             requests = self._requests()
@@ -73,24 +77,24 @@ class Central:
                 started = time.time()
                 back_off.idle()
                 self.learning.seconds['waiting'] += time.time() - started
+            if time.monotonic() - checked > CHECK_SECONDS:
                 self._check_workers()
-            if time.time() - shown > 1.:
                 show()
-                shown = time.time()
+                checked = time.monotonic()
         self.learning.stop()
 
     def stop_workers(self):
         """Tells every worker to end, and waits until none has anything to say any more."""
         for worker in self.workers:
             self.port.send(worker, None)
-        left, back_off, started = set(self.workers), BackOff(), time.time()
+        left, back_off, started = set(self.workers), BackOff(), time.monotonic()
         while left:
             received = self.port.receive()
             if received is None:
                 back_off.idle()
             elif received[1] is None:
                 left.remove(received[0])
-            if time.time() - started > self.timeout:
+            if time.monotonic() - started > self.timeout:
                 raise UserError('the worker of rank %d does not end' % min(left))
 
     def _publish(self):
@@ -106,6 +110,9 @@ class Central:
             if received is None:
                 break
             source, request = received
+            if request == ALIVE:
+                self._owing[source] = time.monotonic()
+                continue
             self._owing.pop(source, None)
             found.append((source, request))
         self._held = []
@@ -141,12 +148,12 @@ class Central:
                 if rollout:
                     self.learning.put(rollout)
                 self.port.send(source, Reply(request.group, mine[0][:len(request.observations)]))
-                self._owing[source] = time.time()
+                self._owing[source] = time.monotonic()
 
     def _check_workers(self):
         waiting = {source for source, _ in self._held}
         for worker, since in self._owing.items():
-            if worker not in waiting and time.time() - since > self.timeout:
+            if worker not in waiting and time.monotonic() - since > self.timeout:
                 raise UserError('the worker of rank %d has not answered for %d s: the same command goes on from the '
                                 'last checkpoint' % (worker, self.timeout))
 
@@ -197,17 +204,13 @@ class Learning(threading.Thread):
         self.lags, self.dropped = collections.Counter(), 0
         self.seconds, self._mark = dict.fromkeys(('inference', 'learning', 'waiting'), 0.), time.time()
         self._rollouts, self._condition, self._stopping = collections.deque(), threading.Condition(), False
+        self.queued = 0  # transitions that wait
         self._give()
         self.score = None
 
     def _give(self):
         learner = self.training.learner
         self.published = learner.parameters(self.training.session), learner.version
-
-    @property
-    def queued(self):
-        """Transitions that wait."""
-        return sum(rollout.rewards.size for rollout in list(self._rollouts))
 
     @property
     def is_full(self):
@@ -217,10 +220,11 @@ class Learning(threading.Thread):
     def put(self, rollout):
         with self._condition:
             self._rollouts.append(rollout)
+            self.queued += rollout.rewards.size
             self._condition.notify()
 
     def stop(self):
-        """Ends the thread after the update or evaluation that it is at; raises its error."""
+        """Ends the thread after the update that it is at; raises its error."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
@@ -240,6 +244,8 @@ class Learning(threading.Thread):
                 self.seconds['learning'] += time.time() - started
                 if due:
                     self._evaluate()
+        except Stopped:
+            pass
         except Exception as error:  # raised again in `stop`, in the main thread
             self.error = error
         finally:
@@ -256,6 +262,7 @@ class Learning(threading.Thread):
                         return None
                     self._condition.wait()
                 rollout = self._rollouts.popleft()
+                self.queued -= rollout.rewards.size
                 lag = self.training.learner.version - rollout.version
                 if lag > training.max_version_lag:
                     self.dropped += 1

@@ -4,18 +4,20 @@ from collections import namedtuple
 
 import numpy as np
 
-from ppo.models import Actions
-from runs import determinism
+from ppo.spaces import Actions, Spaces
 from runs.errors import UserError
+from runs.streams import stream_key
 
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
-
-#: shape, dtype: of one observation; actions: `models.Actions`.
-Spaces = namedtuple('Spaces', 'shape dtype actions')
+ATARI = 'NoFrameskip'  # in the ids of gym's games that show every frame
 
 #: observations `[n, ...]`, of the next episode where one has ended; rewards `[n]`, to learn from; ended `[n]`:
 #: RUNNING, TERMINATED or TRUNCATED; last `{i: observation}` before a truncation; episodes: list of (score, steps).
 Step = namedtuple('Step', 'observations rewards ended last episodes')
+
+
+class Stopped(Exception):
+    """Episodes were broken off because somebody wants to stop."""
 
 
 def make(environment):
@@ -30,16 +32,18 @@ def make(environment):
     try:
         made = gym.make(environment.id)
     except gym.error.DependencyNotInstalled as error:
-        raise UserError('%s needs MuJoCo: make simulators (%s)' % (environment.id, _line(error))) from error
-    except gym.error.Error as error:
+        raise UserError('%s needs what `make simulators` installs: %s' % (environment.id, _line(error))) from error
+    except Exception as error:  # of the simulator's own code too
         raise UserError('gym makes no %r: %s' % (environment.id, _line(error))) from error
-    if 'NoFrameskip' in environment.id:
+    limit = made.spec.max_episode_steps or 0
+    while isinstance(made, gym.wrappers.TimeLimit):  # which is one more `done`
+        made = made.env
+    if ATARI in environment.id:
         from ppo import atari
-        return Simulation(atari.wrapped(made, environment), environment.max_steps)
-    limit = environment.max_steps or made.spec.max_episode_steps or 0
-    made = made.unwrapped  # gym's own time limit is one more `done`
+        return Simulation(atari.wrapped(made, environment), environment.max_steps or limit // atari.REPEAT)
+    limit = environment.max_steps or limit
     if environment.contact_forces == 'restored':
-        restore_contact_forces(made)
+        restore_contact_forces(made.unwrapped)
     return Simulation(made, limit)
 
 
@@ -77,18 +81,19 @@ class Simulation:
     """
 
     def __init__(self, env, limit):
+        from gym.spaces import Box, Discrete
         self.env, self.limit = env, limit
         space = env.action_space
-        if hasattr(space, 'n'):
+        if isinstance(space, Discrete):
             actions = Actions('categorical', int(space.n))
             self._bounds = None
-        elif hasattr(space, 'low') and len(space.shape) == 1:
+        elif isinstance(space, Box) and len(space.shape) == 1:
             actions = Actions('gaussian', int(space.shape[0]))
             self._bounds = space.low, space.high
         else:
             raise UserError('actions of %s are not supported: a Box of one dimension or Discrete is needed' % space)
         shape = env.observation_space.shape
-        if not shape:
+        if not isinstance(env.observation_space, Box):
             raise UserError('observations of %s are not supported: a Box is needed' % env.observation_space)
         frames = env.observation_space.dtype == np.uint8
         self.spaces = Spaces(tuple(shape), np.dtype(np.uint8 if frames else np.float32), actions)
@@ -139,14 +144,18 @@ class Environments:
       seed: of everything that they draw.
       first: number of the first one among those of all processes.
       stream: name of what they draw.
+      alive: called after each that was made or reset, which may take a while.
 
     Rewards of ALE are learnt from by their sign.
     """
 
-    def __init__(self, environment, count, seed, first=0, stream='environment'):
-        self.simulations = [make(environment) for _ in range(count)]
+    def __init__(self, environment, count, seed, first=0, stream='environment', alive=lambda: None):
+        self.simulations, self._alive = [], alive
+        for _ in range(count):
+            self.simulations.append(make(environment))
+            alive()
         self.seed, self.first, self.stream = seed, first, stream
-        self._clip = 'NoFrameskip' in environment.id
+        self._clip = ATARI in environment.id
         self.spaces = self.simulations[0].spaces
         self._observations = np.zeros((count,) + self.spaces.shape, self.spaces.dtype)
 
@@ -157,24 +166,31 @@ class Environments:
         """Seeds each apart by (seed, its number, step) and begins new episodes: `[n, ...]`."""
         for i in range(len(self)):
             self._observations[i] = self._new_episode(i, step)
+            self._alive()
         return self._observations.copy()
 
     def _new_episode(self, i, step):
-        key = determinism.stream_key(self.seed, '%s/%d/%d' % (self.stream, self.first + i, step))
+        key = stream_key(self.seed, '%s/%d/%d' % (self.stream, self.first + i, step))
         self.simulations[i].seed(key % 2 ** 31)
         return self.simulations[i].reset()
 
-    def play(self, decide, step):
+    def play(self, decide, step, stopped=lambda: False):
         """One episode in each, new ones by (seed, step): list of (score, actions taken).
 
         Args:
           decide: actions `[k, ...]` for the observations `[k, ...]` of those
             that still run.
+          stopped: asked before every action.
+
+        Raises:
+          Stopped: `stopped()` said so.
         """
         for i in range(len(self)):
             self._observations[i] = self._new_episode(i, step)
         running = list(range(len(self)))
         while running:
+            if stopped():
+                raise Stopped
             actions = decide(self._observations[running])
             for i, action in zip(list(running), actions):
                 self._observations[i], _, end = self.simulations[i].step(action)

@@ -1,9 +1,8 @@
 """python -m ppo.evaluate TEACHER: the score of a trained policy, with its protocol."""
 
-import argparse
 import sys
 
-from runs.command import guarded
+from runs.command import Parser, guarded
 from runs.errors import UserError
 
 COLUMNS, EVERY = 8, 25  # of a sheet of frames: pictures a row, actions between two
@@ -11,42 +10,62 @@ COLUMNS, EVERY = 8, 25  # of a sheet of frames: pictures a row, actions between 
 
 def main(arguments=None):
     """The command; returns its exit code, see `runs.command.guarded`."""
-    parser = argparse.ArgumentParser(prog='python -m ppo.evaluate', description=__doc__.split(': ')[1])
+    return guarded(lambda: _run(_parsed(arguments)))
+
+
+def _parsed(arguments):
+    parser = Parser(prog='python -m ppo.evaluate', description=__doc__.split(': ')[1])
     parser.add_argument('teacher', metavar='TEACHER', help="a committed teacher's name, or the folder of a run")
     parser.add_argument('--episodes', type=int, default=10)
     parser.add_argument('--sampled', action='store_true', help='sampled actions, not the likeliest')
     parser.add_argument('--seed', type=int, default=0, help='of the episodes')
     parser.add_argument('--render', metavar='FRAMES.PNG', help='draw the first episode, a frame every %d actions' % EVERY)
     given = parser.parse_args(arguments)
-    return guarded(lambda: _run(given))
+    if given.episodes < 1 or given.seed < 0:
+        raise UserError('give 1 episode or more, and a seed from 0 on')
+    return given
 
 
 def _run(given):
     import numpy as np
     from ppo.teacher import find, read_teacher
-    if given.episodes < 1:
-        raise UserError('--episodes is %d: give 1 or more' % given.episodes)
     teacher = read_teacher(find(given.teacher))
-    frames = [] if given.render else None
-    played = play(teacher, given.episodes, not given.sampled, given.seed, frames)
+    film = Film() if given.render else None
+    played, limit = play(teacher, given.episodes, not given.sampled, given.seed, film=film)
     scores = [score for score, _ in played]
     environment = teacher.config.environment
     spread = ' ± %.1f' % np.std(scores, ddof=1) if len(scores) > 1 else ''
     print('%s: %.1f%s over %d episodes of %.0f actions' % (
         environment.id, np.mean(scores), spread, len(scores), np.mean([steps for _, steps in played])))
-    print('protocol: %s actions, true rewards, %s, normaliser frozen' % (
-        'sampled' if given.sampled else 'likeliest',
-        'at most %d actions' % environment.max_steps if environment.max_steps else "gym's limit of actions"))
-    if given.render:
-        save_frames(given.render, frames)
+    print('protocol: %s actions, true rewards, at most %d actions, contact forces %s, normaliser frozen' % (
+        'sampled' if given.sampled else 'likeliest', limit, environment.contact_forces))
+    if film:
+        if film.error:
+            raise film.error
+        save_frames(given.render, film.frames)
         print('frames: %s' % given.render)
     return 0
 
 
-def play(teacher, episodes, greedy, seed, frames=None):
-    """Episodes of a `teacher.Teacher`: [(score, actions taken)].
+class Film:
+    """Frames, uint8 `[h, w, 3]`, of a simulation; error: why one could not be drawn."""
 
-    frames: a list that gets frames of the first episode.
+    def __init__(self):
+        self.frames, self.error = [], None
+
+    def see(self, simulation):
+        """Takes one every so many actions; the simulation runs as long as its steps grow."""
+        if not self.error and simulation.steps == len(self.frames) * EVERY:
+            try:
+                self.frames.append(simulation.frame())
+            except UserError as error:
+                self.error = error
+
+
+def play(teacher, episodes, greedy, seed, step=0, film=None):
+    """Episodes of a `teacher.Teacher`: ([(score, actions taken)], most actions of one).
+
+    step: of their random stream; film: a `Film` of the first episode.
     """
     import tensorflow.compat.v1 as tf
     from ppo.actor import Actor
@@ -60,12 +79,11 @@ def play(teacher, episodes, greedy, seed, frames=None):
             choose, first = actor.chooser(session, greedy), environments.simulations[0]
 
             def decide(observations):
-                # The first one is among those that run as long as its steps grow.
-                if frames is not None and first.steps == len(frames) * EVERY:
-                    frames.append(first.frame())
+                if film:
+                    film.see(first)
                 return choose(observations)
             try:
-                return environments.play(decide, 0)
+                return environments.play(decide, step), first.limit
             finally:
                 environments.close()
 

@@ -21,7 +21,7 @@ class Environment:
         'zero', "the last 84 observations of Humanoid and HumanoidStandup: 0, as with every "
         "mujoco_py from 2.0 on, or computed after each step, as before", 'chosen: the paper does not say')
     max_steps: int = setting(
-        0, "actions until an episode is cut off; 0: gym's own limit", "gym's; frames are 4 actions on ALE")
+        0, "actions until an episode is cut off; 0: gym's own limit (an action is 4 frames on ALE)", "gym's")
     frame_size: int = setting(84, 'side of a frame in pixels (ALE)', 'IMPALA')
     frames: int = setting(4, 'frames in an observation (ALE)', 'IMPALA')
 
@@ -29,10 +29,10 @@ class Environment:
 @described
 class Model:
     """The policy and its value function."""
-    body: Literal['mlp', 'impala', 'cnn_high', 'cnn_medium', 'cnn_low'] = setting(
-        'mlp', 'mlp: tanh; impala: residual network; cnn_*: three convolutions', 'table 6')
+    body: Literal['mlp', 'impala', 'nature'] = setting(
+        'mlp', 'mlp: tanh; impala: residual network; nature: three convolutions', 'table 6')
     widths: Tuple[int, ...] = setting(
-        (64, 64), 'units of each layer; channels of each stage, then units (impala)', 'table 6')
+        (64, 64), 'units of each layer; channels of each stage or convolution, then units', 'table 6')
     value_network: Literal['separate', 'shared'] = setting(
         'separate', 'whether the value function has a body of its own', "baselines' for control")
 
@@ -60,7 +60,7 @@ class Training:
     gradient_clip: float = setting(0.5, 'largest norm of a gradient', "baselines'")
     reward_scale: Literal['returns', 'none'] = setting(
         'returns', 'what rewards are divided by before they are learnt from: the running deviation of the '
-        'returns, or nothing; scores never', "chosen: baselines' VecNormalize does likewise")
+        'returns, or nothing; scores never', "chosen, with its clip at 10 after baselines' VecNormalize")
     max_version_lag: int = setting(4, 'versions; older rollouts are dropped', 'table 6')
     evaluate_every: int = setting(500000, 'transitions between evaluations, each with a checkpoint', 'chosen')
     episodes: int = setting(10, 'of an evaluation', 'section A.2.1')
@@ -82,6 +82,7 @@ _ATARI = {
     'environment.max_steps': (27000, '108,000 frames, the common cap'),
     'training.buffer': (16384, 'table 6'), 'training.batch': (2048, 'table 6'),
     'training.learning_rate': (1e-3, 'table 6'),
+    'training.evaluate_every': (2000000, 'chosen: in one process an evaluation cuts all games'),
 }
 
 

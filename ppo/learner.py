@@ -85,8 +85,9 @@ class Learner:
     def update(self, session, played):
         """The gradient steps of one version, then what it has seen into the normaliser.
 
-        In this order the ratio of probabilities begins at 1: the actions were
-        taken under the normaliser that the gradient steps use.
+        In this order the ratio of probabilities begins at 1 for rollouts of the
+        newest version: their actions were taken under the normaliser that the
+        gradient steps use.
 
         Args:
           played: list of `rollouts.Rollout`.
@@ -98,7 +99,7 @@ class Learner:
           Diverged: one of them is not finite.
         """
         training = self.training
-        batch = rollouts.batch(played, training.gamma, training.lam, self.scale.value if self.scale else 1.)
+        batch = rollouts.batch(played, training.gamma, training.lam, self.scale.value if self.scale else None)
         count = len(batch.returns)
         batch = batch._replace(advantages=loss.standardised(batch.advantages))
         rate = training.learning_rate

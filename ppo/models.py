@@ -7,21 +7,15 @@ import tensorflow.compat.v1 as tf
 
 from ppo.distributions import Categorical, DiagGaussian
 from ppo.network import Network, constant, orthogonal
+from runs.errors import UserError
 
 #: distribution: of the actions for each observation; value: float `[B]`.
 Answer = namedtuple('Answer', 'distribution value')
 
-#: kind: 'categorical' or 'gaussian'; size: number of actions, or of their numbers.
-Actions = namedtuple('Actions', 'kind size')
-
-#: channels, kernel, stride of three convolutions, and units of the dense layer:
-#: Green et al., table 1 (the printed stride of 3 in its medium row is a typo for
-#: 2: the printed number of weights is that of 2).
-CONVOLUTIONS = {
-    'cnn_high': (((32, 8, 4), (64, 4, 2), (64, 3, 1)), 512),
-    'cnn_medium': (((16, 8, 4), (32, 4, 2), (32, 3, 1)), 256),
-    'cnn_low': (((8, 8, 4), (16, 4, 2), (16, 3, 1)), 128),
-}
+#: Kernel and stride of the three convolutions of Green et al., table 1 (the
+#: printed stride of 3 in its medium row is a typo for 2: the printed number of
+#: weights is that of 2).
+CONVOLUTIONS = ((8, 4), (4, 2), (3, 1))
 
 
 class Policy(Network):
@@ -31,13 +25,13 @@ class Policy(Network):
       name: variable scope.
       model: `experiments.Model`: body, widths, value_network.
       shape: of one observation.
-      actions: `Actions`.
+      actions: `spaces.Actions`.
     """
 
     def __init__(self, name, model, shape, actions):
         super().__init__(name)
         self.model, self.actions = model, actions
-        body = {'mlp': MLP, 'impala': Impala}.get(model.body, Nature)
+        body = {'mlp': MLP, 'impala': Impala, 'nature': Nature}[model.body]
         self.body = body(self, 'policy/', model, shape)
         self.value_body = self.body
         if model.value_network == 'separate':
@@ -84,19 +78,25 @@ class MLP:
         self.size = sizes[-1]
 
     def __call__(self, x):
+        x = _flat(x)
         for layer in self.layers:
             x = tf.tanh(_affine(x, layer))
         return x
 
 
 class Nature:
-    """Three convolutions and a dense layer, VALID padding, ReLU (Green et al., table 1)."""
+    """Three convolutions and a dense layer, VALID padding, ReLU (Green et al., table 1).
+
+    `widths`: channels of the convolutions and units of the dense layer; there
+    (32, 64, 64, 512), (16, 32, 32, 256) and (8, 16, 16, 128).
+    """
 
     def __init__(self, owner, prefix, model, shape):
-        convolutions, units = CONVOLUTIONS[model.body]
-        side, channels = shape[0], shape[2]
+        side, channels, units = shape[0], shape[2], model.widths[-1]
         self.layers = []
-        for i, (filters, kernel, stride) in enumerate(convolutions):
+        for i, (filters, (kernel, stride)) in enumerate(zip(model.widths, CONVOLUTIONS)):
+            if side < kernel:
+                raise UserError('frames of %d pixels are too small for model.body nature' % shape[0])
             self.layers.append((owner.convolution(
                 '%sconv%d' % (prefix, i + 1), kernel, channels, filters, np.sqrt(2.)), stride))
             side, channels = (side - kernel) // stride + 1, filters

@@ -1,6 +1,5 @@
 """ppo.train's command line: an environment by name or gym id, settings by name and type."""
 
-import argparse
 import math
 import os
 from dataclasses import dataclass, fields as dataclass_fields
@@ -11,14 +10,18 @@ import tyro
 from typing_extensions import Annotated, Literal
 
 from ppo import experiments
+from ppo.environments import ATARI
 from runs import settings
-from runs.command import check_flags, check_folders, check_seeds, nearest, parsed, show_help
+from runs.command import Parser, check_flags, check_folders, check_seeds, nearest, parsed, show_help
 from runs.errors import UserError
 
 PROGRAM = 'python -m ppo.train'
 
 #: Whole numbers that may be 0; all others are from 1 on.
 FROM_ZERO = ('environment.max_steps', 'training.epochs', 'training.patience', 'training.max_version_lag')
+
+
+SHARES = ('training.gamma', 'training.lam')
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Options:
     """which environment; --list shows them"""
     settings: Annotated[experiments.Experiment, tyro.conf.arg(name='')]
     env: Optional[str] = None
-    """another gym id in its place, with the settings of humanoid"""
+    """another gym id in its place, with the settings of humanoid, or those of
+    pong for a game of ALE (*NoFrameskip-v4)"""
     seeds: Tuple[int, ...] = (0,)
     """one run each"""
     budget: Literal['smoke', 'quick', 'paper'] = 'paper'
@@ -42,11 +46,6 @@ class Options:
     """show the environments, and stop"""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UserError('%s; --help lists all settings' % message)
-
-
 def parse(arguments):
     """(Options, {dotted field: source}) of a command line.
 
@@ -54,16 +53,15 @@ def parse(arguments):
     SystemExit after `--help`.
     """
     arguments = list(arguments)
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument('name', nargs='?')
-    for flag in ('--env', '--budget', '--out'):
+    parser = Parser(add_help=False, allow_abbrev=False)
+    for flag in ('--env', '--budget'):
         parser.add_argument(flag)
     known, _ = parser.parse_known_args(arguments)
     help_asked = '-h' in arguments or '--help' in arguments
-    name = known.name
+    name = arguments[0] if arguments and not arguments[0].startswith('-') else None
     if name is None:
         if known.env is None and not help_asked:
-            raise UserError('name an environment: %s, or --env with an id of gym (see --list)'
+            raise UserError('name an environment first: %s, or --env with an id of gym (see --list)'
                             % ', '.join(experiments.EXPERIMENTS))
         name = known.env or 'humanoid'
         arguments = [name] + arguments
@@ -72,7 +70,10 @@ def parse(arguments):
     budget = known.budget or 'paper'
     if budget not in experiments.BUDGETS:
         nearest('budget', budget, list(experiments.BUDGETS))
-    config, sources = experiments.configuration('humanoid' if known.env else name, budget)
+    like = name
+    if known.env:
+        like = 'pong' if ATARI in known.env else 'humanoid'
+    config, sources = experiments.configuration(like, budget)
     if known.env:
         config = settings.replace(config, 'environment.id', known.env)
         sources['environment.id'] = 'command line'
@@ -92,6 +93,10 @@ def parse(arguments):
 
 
 def _check_value(name, value):
+    if value == ():
+        raise UserError('--%s is empty: give one number at least' % name.replace('_', '-'))
+    if name in SHARES and not 0. <= value <= 1.:
+        raise UserError('--%s is %s: give a number from 0 to 1' % (name.replace('_', '-'), value))
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (bool, str)):
             continue

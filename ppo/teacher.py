@@ -58,6 +58,8 @@ def read_teacher(folder):
         zipfile.ZipFile(str(folder / 'weights.npz')).close()  # NumPy says more than one line of a broken one
         with np.load(str(folder / 'weights.npz')) as file:
             values = {name: file[name] for name in file.files}
+        if 'actions' not in facts:
+            raise UserError('%s holds a teacher, but not one of policies' % folder)
         recipe = {name: {'value': value} for name, value in facts['recipe'].items()}
         teacher = Teacher(settings.restored(Experiment(), recipe), values, facts['scores'], facts['fingerprint'],
                           folder)

@@ -19,11 +19,12 @@ def main(arguments=None):
 def _run(arguments):
     from ppo import options
     from runs.display import Display
-    display = Display()
+    display, (rank, size) = Display(), rank_and_size(os.environ)
+    if rank and {'--list', '--help', '-h'} & set(arguments):
+        return 0  # said once
     if '--list' in arguments:
         options.show_list(display)
         return 0
-    rank, size = rank_and_size(os.environ)
     try:
         given, sources = options.parse(arguments)
     except UserError:

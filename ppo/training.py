@@ -6,18 +6,19 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ppo.actor import Actor
-from ppo.environments import Environments, make
+from ppo.environments import ATARI, Environments, make
 from ppo.experiments import PAPER_SCORE
 from ppo.learner import Learner
+from ppo.models import Policy
 from ppo.teacher import write_teacher
 from runs.errors import UserError
 from runs.recording import Recording
 
-FRESH_EPISODES = 20  # that score the best policy once more, free of the bias of its choice
+FRESH_EPISODES = 20  # chosen; they score the best policy once more, free of the bias of its choice
 
 
 def checked(config):
-    """`environments.Spaces`, once it is sure that the numbers fit together and the environment can be made.
+    """`spaces.Spaces`, once it is sure that the numbers fit together and the environment can be made.
 
     Raises UserError otherwise.
     """
@@ -32,6 +33,8 @@ def checked(config):
     if (config.model.body == 'mlp') == (len(probe.spaces.shape) == 3):
         raise UserError('model.body %s does not fit observations %s: mlp is for vectors, the others are for frames'
                         % (config.model.body, list(probe.spaces.shape)))
+    with tf.Graph().as_default():
+        Policy('probe', config.model, probe.spaces.shape, probe.spaces.actions)
     return probe.spaces
 
 
@@ -56,6 +59,7 @@ class Training:
             names += sorted(self.learner.normalizer.parameters())
         self.recording = Recording(record, names, 'score', 'score')
         self.stale = 0  # evaluations since the best one
+        self.stopped = lambda: False  # asked while episodes are played
         self._losses, self._episodes, self._mark = [], [], None
 
     def start(self, session):
@@ -69,6 +73,9 @@ class Training:
             best = max(range(len(rows)), key=lambda i: (rows[i]['score'], -i))
             self.stale = len(rows) - 1 - best
         self._mark = time.time(), self.learner.transitions
+        # Under MPI passes are numbered through; those of a part that was lost
+        # are not repeated.
+        self.actor.passes = self.learner.transitions
 
     @property
     def finished(self):
@@ -90,7 +97,7 @@ class Training:
         played = self.play(self.config.training.episodes, self.learner.version)
         scores = [score for score, _ in played]
         row = {'transitions': self.learner.transitions, 'gradient_steps': self.learner.gradient_steps,
-               'version': self.learner.version, 'score': float(np.mean(scores)), 'score_std': float(np.std(scores)),
+               'version': self.learner.version, 'score': float(np.mean(scores)), 'score_std': std(scores),
                'episode_steps': float(np.mean([steps for _, steps in played])),
                'training_episodes': len(self._episodes), 'steps_per_second': transitions / max(seconds, 1e-9)}
         if self._episodes:
@@ -109,16 +116,30 @@ class Training:
         if self._judged is None or len(self._judged) != episodes:
             self._judged = Environments(self.config.environment, episodes, self.seed, stream='evaluation')
         self.judge.publish(self.session, parameters or self.learner.parameters(self.session), self.learner.version)
-        return self._judged.play(self.judge.chooser(self.session, self.config.training.greedy), step)
+        return self._judged.play(
+            self.judge.chooser(self.session, self.config.training.greedy), step, self.stopped)
 
     def finish(self, experiment, budget, commit):
         """Scores the best policy on fresh episodes; writes the teacher and result.json."""
         best = self.recording.best_values
         fresh = [score for score, _ in self.play(FRESH_EPISODES, 2 ** 31 - 1, best)]
-        scores = {'score': float(np.mean(fresh)), 'score_std': float(np.std(fresh, ddof=1)),
+        scores = {'score': float(np.mean(fresh)), 'score_std': std(fresh),
                   'episodes': FRESH_EPISODES, 'chosen_at': self.recording.best['score']}
         write_teacher(self.record.directory, self.config, self.spaces, best, scores, commit)
         return self.recording.finish(
             experiment=experiment, method='ppo', seed=self.seed, budget=budget, teacher=scores['score'],
             student_steps=self.learner.transitions, generator_steps=0, paper=PAPER_SCORE.get(experiment),
-            commit=commit, fresh=scores)
+            commit=commit, fresh=scores, protocol=protocol(self.config, self._judged.simulations[0].limit))
+
+
+def std(scores):
+    """The sample's standard deviation; 0 for one."""
+    return float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.
+
+
+def protocol(config, limit):
+    """What a score depends on besides the policy: {name: value}."""
+    frames = 4 if ATARI in config.environment.id else 1
+    return {'actions': 'likeliest' if config.training.greedy else 'sampled', 'rewards': 'true',
+            'normaliser': 'frozen', 'most_actions': limit, 'most_frames': limit * frames,
+            'contact_forces': config.environment.contact_forces}

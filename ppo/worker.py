@@ -1,9 +1,11 @@
 """A worker: steps environments in groups, so that one acts while another waits for actions."""
 
-from ppo.central import Request
+import time
+
+from ppo.central import ALIVE, CHECK_SECONDS, Request
 from ppo.environments import Environments
 
-GROUPS = 2
+GROUPS = 2  # chosen: one acts while the other one's actions are on their way
 
 
 def shares(total, parts):
@@ -18,12 +20,17 @@ def work(config, seed, count, first, port, start):
       config: `experiments.Experiment`; seed: of the run.
       first: number of the first environment among those of all workers.
       port: `receive()` waits for a `central.Reply`, None to stop;
-        `send(Request)`, at last `send(None)`.
+        `send(Request)`, `send(ALIVE)` meanwhile, at last `send(None)`.
       start: what the first episodes are drawn from, apart for every resumption.
     """
-    groups = []
+    groups, said = [], [time.monotonic()]
+
+    def alive():
+        if time.monotonic() - said[0] > CHECK_SECONDS:
+            port.send(ALIVE)
+            said[0] = time.monotonic()
     for size in shares(count, min(GROUPS, count)):
-        groups.append(Environments(config.environment, size, seed, first))
+        groups.append(Environments(config.environment, size, seed, first, alive=alive))
         first += size
     for i, environments in enumerate(groups):
         port.send(Request(i, environments.reset(start), None))

@@ -1,5 +1,6 @@
 """What every command of the project shares: exit codes, one-line errors, settings by name."""
 
+import argparse
 import contextlib
 import dataclasses
 import difflib
@@ -72,6 +73,13 @@ def rank_and_size(environment):
         except (KeyError, ValueError):
             pass
     return 0, 1
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose errors are one line."""
+
+    def error(self, message):
+        raise UserError("{}; --help lists all settings".format(message))
 
 
 def nearest(kind, name, names):

@@ -6,13 +6,12 @@ of it. So no draw depends on how often a graph ran, on which other ops it holds,
 or on whether the run was killed and resumed in between.
 """
 
-import hashlib
 import operator
 import os
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
+from runs.streams import random_state, stream_key  # noqa: F401 (the other half of this module)
 from runs.threads import thread_counts
 
 
@@ -39,26 +38,6 @@ def new_session(graph, intra_op=1, inter_op=None):
     # Read when cuDNN is first used: it must be set before a session exists.
     os.environ.setdefault("TF_CUDNN_DETERMINISTIC", "1")
     return tf.Session(graph=graph, config=session_config(intra_op, inter_op))
-
-
-def _digest(stream, *numbers):
-    # Decimal numbers end at a NUL and the name comes last, so that no two
-    # different keys give the same bytes.
-    head = "".join("{}\0".format(operator.index(number)) for number in numbers)
-    return hashlib.sha256((head + stream).encode("utf-8")).digest()
-
-
-def stream_key(seed, stream):
-    """A number of 63 bits (0 <= key < 2**63) for (seed, stream), from SHA-256."""
-    return int.from_bytes(_digest(stream, seed)[:8], "little") >> 1
-
-
-def random_state(seed, stream, step=0):
-    """np.random.RandomState for one step of a stream, at its beginning.
-
-    The key is the SHA-256 of (seed, step, stream) as eight 32-bit words.
-    """
-    return np.random.RandomState(np.frombuffer(_digest(stream, seed, step), dtype="<u4"))
 
 
 def stateless_seed(seed, stream, step):

@@ -97,20 +97,27 @@ class _Bar:
 
 class _Lines:
     QUIET = 5.  # seconds between lines, so that short epochs do not fill a log
+    PATIENCE = 60.  # seconds after which a line is due without news
 
     def __init__(self, display, title, done, total):
         self._display, self._title, self._total = display, title, total
         self._first, self._started = done, time.time()
-        self._said = 0.
+        self._said, self._last = 0., time.time()
 
     def update(self, step, note=None):
-        """A line for a note, unless one has just been written."""
+        """A line for a note, unless one has just been written, or after a minute."""
         now = time.time()
-        if not note or (now - self._said < self.QUIET and step < self._total):
+        if note:
+            due = now - self._said >= self.QUIET or step >= self._total
+            self._said = now if due else self._said
+        else:
+            due = now - self._last >= self.PATIENCE
+        if not due:
             return
-        self._said = now
+        self._last = now
         rate = (step - self._first) / max(now - self._started, 1e-9)
         left = (self._total - step) / max(rate, 1e-9)
         self._display.line(
-            '%s: %d/%d steps, %s, %.1f steps/s, %s left' % (
-                self._title, step, self._total, note, rate, duration(left)))
+            '%s: %d/%d steps, %s%.1f steps/s, %s left' % (
+                self._title, step, self._total, note + ', ' if note else '',
+                rate, duration(left)))

@@ -20,6 +20,8 @@ import sys
 import time
 
 from ppo.experiments import configuration
+from runs.benchmarks.student_step_work import sgemm
+from runs.command import Parser, guarded
 from runs.display import Display
 from runs.errors import UserError
 from runs.files import atomic_write, json_text, user_errors
@@ -27,6 +29,7 @@ from runs.provenance import cpu
 from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
 
+LONGEST = 600  # seconds of one process
 BUSY = 0.3  # load per core above which a warning is due before the start
 PEER = 'stable-baselines PPO2'
 PEERS = ROOT / '.peers'
@@ -46,14 +49,21 @@ def ask(command, peers):
       UserError: it fails.
     """
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(peers)]))
-    done = subprocess.run([str(part) for part in command], cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    name = ' '.join(str(part) for part in command[:6])
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=LONGEST)
+    except FileNotFoundError as error:
+        raise UserError('there is no %s: make simulators' % command[0]) from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError('%s does not end within %d s' % (name, LONGEST)) from error
     try:
         return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError) as error:
         lines = done.stderr.strip().splitlines()
-        raise UserError('%s ended with %d: %s' % (' '.join(str(part) for part in command[:6]), done.returncode,
-                                                 lines[-1] if lines else 'it printed nothing')) from error
+        raise UserError('%s ended with %d: %s' % (
+            name, done.returncode, lines[-1] if lines else 'it printed nothing')) from error
 
 
 def measure(name, options):
@@ -109,37 +119,43 @@ def show(result, display):
 
 
 def main(arguments=None):
-    """The command; returns its exit code: 0, or 2 for the user's error."""
-    parser = argparse.ArgumentParser(prog='python -m runs.benchmarks.ppo_steps',
-                                     description=__doc__.partition('\n')[0])
+    """The command; returns its exit code, see `runs.command.guarded`."""
+    return guarded(lambda: _run(_parsed(arguments)))
+
+
+def _parsed(arguments):
+    parser = Parser(prog='python -m runs.benchmarks.ppo_steps', description=__doc__.partition('\n')[0])
     parser.add_argument('--works', nargs='+', choices=list(WORKS), default=list(WORKS), help='all, if not given')
     parser.add_argument('--blocks', type=int, default=3, help='of each side, in alternation (%(default)s)')
     parser.add_argument('--seconds', type=float, default=10., help='of a block (%(default)s)')
     parser.add_argument('--peers', type=pathlib.Path, default=PEERS,
                         help='the folder in which stable-baselines is installed (%(default)s)')
     parser.add_argument('--out', type=pathlib.Path, default=OUT, help='the JSON record (%(default)s)')
-    options, display = parser.parse_args(arguments), Display()
+    options = parser.parse_args(arguments)
+    if options.blocks < 1 or not options.seconds > 0:
+        raise UserError('give one block or more, and some seconds')
+    return options
+
+
+def _run(options):
+    display = Display()
     load, cores, source = os.getloadavg()[0], usable_cores(), source_commit()
     busy = load > BUSY * cores
     if busy:
         display.line('warning: load %.2f on %d cores before the start: other work is running, timings are only '
                      'indicative' % (load, cores))
-    try:
-        found = []
-        for name in options.works:
-            found += rows(name, measure(name, options))
-        result = {'machine': {'cpu': cpu()['model'], 'cores': cores},
-                  'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'load_before': load, 'busy': busy,
-                  'sgemm_gflops': None, 'commit': source['commit'], 'dirty': source['dirty'],
-                  'blocks': options.blocks, 'seconds': options.seconds, 'rows': found}
-        show(result, display)
-        with user_errors('cannot write %s' % options.out):
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(options.out, json_text(result) + '\n')
-        display.line('record: %s' % options.out)
-    except UserError as error:
-        print('error: %s' % error, file=sys.stderr)
-        return 2
+    found = []
+    for name in options.works:
+        found += rows(name, measure(name, options))
+    result = {'machine': {'cpu': cpu()['model'], 'cores': cores},
+              'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'load_before': load, 'busy': busy,
+              'sgemm_gflops': max(sgemm(cores).values()), 'commit': source['commit'], 'dirty': source['dirty'],
+              'blocks': options.blocks, 'seconds': options.seconds, 'rows': found}
+    show(result, display)
+    with user_errors('cannot write %s' % options.out):
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(options.out, json_text(result) + '\n')
+    display.line('record: %s' % options.out)
     return 0
 
 

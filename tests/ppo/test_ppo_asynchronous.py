@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -39,6 +38,8 @@ def mpi():
 class Run:
     """Three ranks under mpirun."""
 
+    started = []
+
     def __init__(self, out, *more, patch='', ranks=3):
         self.out, self.files = out, [open(str(out) + end, 'w+') for end in ('.out', '.err')]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(('PMI', 'HYDI', 'MPI'))}
@@ -46,6 +47,7 @@ class Run:
             [str(MPIRUN), '-n', str(ranks), sys.executable, '-c', SCRIPT % patch] + ARGUMENTS
             + ['--out', str(out)] + list(more), cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL,
             stdout=self.files[0], stderr=self.files[1], start_new_session=True)
+        self.started.append(self.process)
 
     @property
     def folder(self):
@@ -96,6 +98,16 @@ class Run:
         for file in self.files:
             file.flush()
         return [Path(file.name).read_text() for file in self.files]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    yield
+    for process in Run.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    Run.started.clear()
 
 
 LONG = ('--training.transitions', '40960000')
@@ -198,6 +210,33 @@ if rank == 1:
 """
     code, error = Run(tmp_path / 'out', patch=patch).end(30)
     assert code not in (0, None) and 'the simulator is broken' in error
+
+
+WIDE = """
+import gym, numpy
+from ppo import environments
+class Wide(gym.Env):
+    observation_space = gym.spaces.Box(-1., 1., (2000,), numpy.float32)
+    action_space = gym.spaces.Box(-1., 1., (1000,), numpy.float32)
+    seed = lambda self, seed: None
+    reset = lambda self: numpy.zeros(2000)
+    step = lambda self, action: (numpy.zeros(2000), 0., False, {})
+environments.make = lambda environment: environments.Simulation(Wide(), 20)
+"""
+
+
+@pytest.mark.parametrize('ranks', [2, 3])
+def test_large_messages_both_ways_do_not_block_each_other(tmp_path, ranks):
+    """Requests of 256 kB and replies of 128 kB: more than MPI takes without a receiver."""
+    run = Run(tmp_path / 'out', '--training.transitions', '4096', '--training.evaluate-every', '4096', patch=WIDE
+              + "from ppo import training; training.make = environments.make", ranks=ranks)
+    assert run.end(90)[0] == 0
+    assert json.loads((run.folder / 'result.json').read_text())['student_steps'] >= 4096
+
+
+def test_fewer_environments_than_workers_is_one_line(tmp_path):
+    code, error = Run(tmp_path / 'out', '--training.environments', '1').end(30)
+    assert code == 2 and error.count('error: training.environments is 1: give each of the 2 workers one') == 1
 
 
 # Parts, without MPI.

@@ -5,7 +5,7 @@ import pytest
 
 from ppo.environments import (RUNNING, TERMINATED, TRUNCATED, Environments, Simulation, make, restore_contact_forces)
 from ppo.experiments import EXPERIMENTS, Environment, configuration
-from ppo.models import Actions
+from ppo.spaces import Actions
 from runs.errors import UserError
 
 

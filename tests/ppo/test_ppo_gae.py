@@ -5,7 +5,7 @@ import pytest
 
 from ppo import gae
 from ppo.environments import RUNNING, TERMINATED, TRUNCATED
-from ppo.rollouts import Recorder, batch
+from ppo.rollouts import Recorder, batch, scaled
 
 GAMMA, LAM = 0.9, 0.8
 
@@ -72,6 +72,11 @@ def test_a_batch_has_a_row_per_action_and_scaled_rewards():
     np.testing.assert_allclose(made.returns, np.tile((advantages + [[1, 2], [3, 4]]).reshape(-1), 2), rtol=1e-5)
     np.testing.assert_array_equal(made.observations[:, 0], [0, 0, 1, 1] * 2)
     assert made.actions.shape == (8,)
+
+
+def test_scaled_rewards_are_clipped():
+    np.testing.assert_allclose(scaled(np.float32([1., -4., 100., -100.]), 2.), [.5, -2., 10., -10.])
+    np.testing.assert_array_equal(scaled(np.float32([100.]), None), [100.])
 
 
 @pytest.mark.parametrize('lam, expected', [(0., [1.8, -1.]), (1., [1.8 - .9, -1.])])

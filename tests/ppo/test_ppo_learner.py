@@ -5,11 +5,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from ppo.actor import Actor
-from ppo.environments import Spaces
 from ppo.experiments import Experiment, Model, Training
 from ppo.learner import Learner
-from ppo.models import Actions
 from ppo.rollouts import Rollout
+from ppo.spaces import Actions, Spaces
 from runs import determinism
 from runs.errors import Diverged
 
@@ -129,6 +128,92 @@ def test_the_state_goes_out_and_in_and_on_without_a_difference():
                                                 'returns/running_variance'} <= set(found)
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+def network(values, observations, prefix):
+    """Output of a body of one layer and its head, in double precision."""
+    x = np.tanh(observations @ values['ppo/%s/dense1/kernel' % prefix] + values['ppo/%s/dense1/bias' % prefix])
+    return x @ values['ppo/%s/head/kernel' % prefix] + values['ppo/%s/head/bias' % prefix]
+
+
+def total_loss(values, batch, clip, value_weight, entropy_weight):
+    """PPO's loss of a categorical policy, example by example."""
+    total = 0.
+    for x, action, old, advantage, target in zip(*batch):
+        logits = network(values, x, 'policy')
+        log_probs = logits - np.log(np.sum(np.exp(logits)))
+        ratio = np.exp(log_probs[action] - old)
+        surrogate = min(ratio * advantage, np.clip(ratio, 1. - clip, 1. + clip) * advantage)
+        entropy = -np.sum(np.exp(log_probs) * log_probs)
+        error = .5 * (network(values, x, 'value')[0] - target) ** 2
+        total += (-surrogate + value_weight * error - entropy_weight * entropy) / len(batch[0])
+    return total
+
+
+@pytest.mark.parametrize('gradient_clip', [1e9, .05])
+def test_one_gradient_step_against_the_definition(gradient_clip):
+    """Adam's first moment after one step is a tenth of the clipped gradient."""
+    with Process('categorical', gradient_steps=1, batch=12, buffer=12, value_weight=.7, entropy_weight=.3, clip=.1,
+                 gradient_clip=gradient_clip, reward_scale='none') as process:
+        learner, session = process.learner, process.session
+        values = {name: array.astype(np.float64) for name, array in learner.parameters(session).items()
+                  if name.startswith('ppo/')}
+        rollout = played('categorical', steps=6, count=2)
+        learner.update(session, [rollout])
+        state = learner.values(session)
+    rewards = rollout.rewards.reshape(-1).astype(np.float64)  # every episode is one action long
+    observations = np.clip(rollout.observations.reshape(-1, 5), -10., 10.).astype(np.float64)
+    batch = [observations, rollout.actions.reshape(-1), rollout.log_probs.reshape(-1),
+             (rewards - rewards.mean()) / rewards.std(), rewards]
+    gradients = {}
+    for name, array in values.items():
+        gradients[name] = np.zeros(array.shape)
+        for place in np.ndindex(*array.shape):
+            kept, sides = array[place], []
+            for step in (1e-6, -1e-6):
+                array[place] = kept + step
+                sides.append(total_loss(values, batch, .1, .7, .3))
+            array[place] = kept
+            gradients[name][place] = (sides[0] - sides[1]) / 2e-6
+    norm = np.sqrt(sum(np.sum(gradient ** 2) for gradient in gradients.values()))
+    assert norm > .05
+    for name, gradient in gradients.items():
+        expected = gradient * min(1., gradient_clip / norm)
+        np.testing.assert_allclose(state[name + '/ppo_adam'] * 10., expected, rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize('decay, rates', [('constant', [.01, .01]), ('linear', [.01, .009])])
+def test_the_learning_rate(decay, rates):
+    """Adam's first step is the rate, whatever the gradient; the second update has a tenth of the run behind it."""
+    with Process(gradient_steps=1, decay=decay) as process:
+        learner, session, seen = process.learner, process.session, []
+        run = session.run
+
+        def spy(fetches, feeds=None):
+            if feeds and learner._rate in feeds:
+                seen.append(feeds[learner._rate])
+            return run(fetches, feeds)
+        before = learner.parameters(session)['ppo/value/head/bias']
+        session.run = spy
+        learner.update(session, [played('gaussian')])
+        assert abs(learner.parameters(session)['ppo/value/head/bias'] - before) == pytest.approx(rates[0], rel=.01)
+        learner.update(session, [played('gaussian', seed=1)])
+        assert seen == pytest.approx(rates)
+
+
+def test_the_value_function_learns_its_targets():
+    with Process(epochs=20, learning_rate=.03, reward_scale='none') as process:
+        rollout = played('gaussian')._replace(rewards=np.full([8, 4], 3., np.float32))
+        errors = [process.learner.update(process.session, [rollout])['L_value'] for _ in range(10)]
+        assert errors[-1] < .1 * errors[0]
+
+
+def test_returns_that_do_not_deviate_stay_within_bounds():
+    with Process() as process:
+        for version in range(20):
+            rollout = played('gaussian', version)._replace(rewards=np.full([8, 4], 3., np.float32))
+            # Every return is one reward: at most 10 in scaled units.
+            assert process.learner.update(process.session, [rollout])['L_value'] <= .5 * 11. ** 2
 
 
 # The actor.

@@ -5,7 +5,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from ppo.experiments import Model
-from ppo.models import Actions, Policy
+from ppo.models import Policy
+from ppo.spaces import Actions
 from runs import determinism
 
 FRAMES = (84, 84, 4)
@@ -22,10 +23,11 @@ def made(shape=(5,), actions=Actions('gaussian', 3), **model):
 
 
 # Green et al., table 1: weights without biases and without the heads.
-@pytest.mark.parametrize('body, weights', [('cnn_high', 1683456), ('cnn_medium', 422912), ('cnn_low', 106752)])
-def test_the_papers_numbers_of_weights(body, weights):
+@pytest.mark.parametrize('widths, weights', [
+    ((32, 64, 64, 512), 1683456), ((16, 32, 32, 256), 422912), ((8, 16, 16, 128), 106752)])
+def test_the_papers_numbers_of_weights(widths, weights):
     with tf.Graph().as_default():
-        policy = made(FRAMES, Actions('categorical', 6), body=body, value_network='shared')
+        policy = made(FRAMES, Actions('categorical', 6), body='nature', widths=widths, value_network='shared')
         assert kernels(policy) - policy.body.size * 6 == weights
 
 

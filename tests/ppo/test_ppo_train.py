@@ -129,7 +129,7 @@ def test_a_run_that_diverges_says_so_and_saves_nothing(tmp_path):
 
 
 def test_patience_ends_a_run_without_progress(tmp_path):
-    patch = "training.Training.play = lambda self, episodes, step, parameters=None: [(1., 1)] * episodes"
+    patch = "training.Environments.play = lambda self, decide, step, stopped: [(1., 1)] * len(self)"
     code, _, _ = run(tmp_path, '--training.patience', '1', patch=patch)
     assert code == 0 and result(tmp_path)['student_steps'] == 2048
 
@@ -143,17 +143,17 @@ def test_a_teacher_plays_as_its_training_said(reference, capsys):
     assert teacher.scores['score'] == result(reference[0])['teacher']
     assert {'ppo/policy/head/kernel', 'normalizer/mean', 'normalizer/std'} <= set(teacher.values)
     # The same 20 episodes again, from the files alone.
-    played = evaluate.play(teacher, 20, True, 0)
-    assert len(played) == 20 and all(0 < score <= 60 for score, _ in played)
+    played, limit = evaluate.play(teacher, 20, True, 0, step=2 ** 31 - 1)
+    assert np.mean([score for score, _ in played]) == teacher.scores['score'] and limit == 60
     assert evaluate.main([str(folder), '--episodes', '3']) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.match(r'CartPole-v0: [\d.]+ ± [\d.]+ over 3 episodes of \d+ actions$', lines[0])
-    assert lines[1] == 'protocol: likeliest actions, true rewards, at most 60 actions, normaliser frozen'
+    assert lines[1] == 'protocol: likeliest actions, true rewards, at most 60 actions, contact forces zero, normaliser frozen'
 
 
 def test_sampled_actions_are_others(reference):
     teacher = read_teacher(reference[0] / 'cartpole/ppo/seed-0')
-    greedy, sampled, again = [evaluate.play(teacher, 10, greedy, 0) for greedy in (True, False, False)]
+    greedy, sampled, again = [evaluate.play(teacher, 10, greedy, 0)[0] for greedy in (True, False, False)]
     assert greedy != sampled and sampled == again
 
 
@@ -180,13 +180,17 @@ def test_a_damaged_teacher_is_one_line(reference, tmp_path, capsys, damage):
 # The command line.
 
 @pytest.mark.parametrize('arguments, said', [
-    ([], 'name an environment: cartpole, mountaincar'), (['cartpol'], "did you mean 'cartpole'?"),
+    ([], 'name an environment first: cartpole, mountaincar'), (['cartpol'], "did you mean 'cartpole'?"),
     (['cartpole', '--budget', 'quik'], "did you mean 'quick'?"),
     (['cartpole', '--training.gama', '1'], 'did you mean --training.gamma?'),
     (['cartpole', '--training.batch', 'many'], 'many'), (['cartpole', '--training.batch', '0'], 'from 1 on'),
     (['cartpole', '--training.batch', '99999'], 'give at most training.buffer'),
-    (['cartpole', '--training.gamma', 'nan'], 'from 0 on'), (['cartpole', '--seeds', '1', '1'], 'given twice'),
-    (['cartpole', '--model.body', 'impala'], 'does not fit observations [4]'), (['cartpole', '--out', ''], 'name a folder'),
+    (['cartpole', '--training.gamma', 'nan'], 'from 0 to 1'), (['cartpole', '--seeds', '1', '1'], 'given twice'),
+    (['cartpole', '--model.body', 'impala'], 'does not fit observations [4]'),
+    (['--seeds', '1', 'cartpole'], 'name an environment first'), (['cartpole', '--training.gamma', '3'], 'from 0 to 1'),
+    (['cartpole', '--model.widths'], 'model.widths'),
+    (['pong48', '--environment.frame-size', '8', '--model.body', 'nature'], 'too small'),
+    (['--env', 'Pong-v0'], 'does not fit observations [210, 160, 3]'), (['cartpole', '--out', ''], 'name a folder'),
     (['--env', 'Nothing-v3'], 'gym makes no'),
     (['cartpole', '--training.evaluate-every', '99999999'], 'at most training.transitions')])
 def test_errors_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
@@ -215,6 +219,8 @@ def test_another_gym_id_has_humanoids_settings():
     assert given.settings.environment.id == 'Acrobot-v1' and options.name_of(given) == 'Acrobot-v1'
     assert sources['environment.id'] == sources['training.batch'] == 'command line'
     assert given.settings.training.buffer == 8192
+    given, _ = options.parse(['--env', 'FreewayNoFrameskip-v4'])
+    assert given.settings.model.body == 'impala' and given.settings.environment.id == 'FreewayNoFrameskip-v4'
 
 
 def test_list_and_help(capsys):
@@ -225,6 +231,11 @@ def test_list_and_help(capsys):
         train.main(['cartpole', '--help'])
     assert stopped.value.code in (0, None)
     assert 'discount [table 6]' in re.sub(r'\s+', ' ', re.sub(r'[│╭╰─╮╯]', ' ', capsys.readouterr().out))
+
+
+def test_a_teacher_of_images_is_not_one_of_policies(capsys):
+    assert evaluate.main(['mnist']) == 2
+    assert 'not one of policies' in capsys.readouterr().err
 
 
 def test_a_name_that_no_teacher_has(tmp_path):
