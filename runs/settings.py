@@ -31,28 +31,24 @@ def described(cls):
     return dataclasses.dataclass(frozen=True)(cls)
 
 
-def flatten(config, prefix=''):
+def _leaves(config, prefix=''):
+    """Yields (dotted name, dataclass field, value) of every setting."""
+    for field in dataclasses.fields(config):
+        name, value = prefix + field.name, getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, name + '.')
+        else:
+            yield name, field, value
+
+
+def flatten(config):
     """dict of dotted field name to value."""
-    values = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            values.update(flatten(value, prefix + field.name + '.'))
-        else:
-            values[prefix + field.name] = value
-    return values
+    return {name: value for name, _, value in _leaves(config)}
 
 
-def default_sources(config, prefix=''):
+def default_sources(config):
     """dict of dotted field name to the source of its default."""
-    sources = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            sources.update(default_sources(value, prefix + field.name + '.'))
-        else:
-            sources[prefix + field.name] = field.metadata['source']
-    return sources
+    return {name: field.metadata['source'] for name, field, _ in _leaves(config)}
 
 
 def replace(config, name, value):
@@ -63,16 +59,9 @@ def replace(config, name, value):
     return dataclasses.replace(config, **{head: value})
 
 
-def kinds(config, prefix=''):
+def kinds(config):
     """dict of dotted field name to its type, without its help."""
-    found = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            found.update(kinds(value, prefix + field.name + '.'))
-        else:
-            found[prefix + field.name] = getattr(field.type, '__origin__', field.type)
-    return found
+    return {name: getattr(field.type, '__origin__', field.type) for name, field, _ in _leaves(config)}
 
 
 def typed(config, name, value):
