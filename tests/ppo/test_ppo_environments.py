@@ -1,5 +1,7 @@
 """The real environments: what they see, how they end, and what they draw from."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,19 @@ from ppo.spaces import Actions
 from runs.errors import UserError
 
 
+@functools.lru_cache(maxsize=None)
+def mujoco_error():
+    """Why MuJoCo is not to be had, or None: without Debian's libraries its first import fails to compile."""
+    try:
+        import mujoco_py  # noqa: F401
+    except Exception as error:
+        return '%s: %s' % (type(error).__name__, str(error)[:200])
+    return None
+
+
 def mujoco():
-    pytest.importorskip('mujoco_py', reason='MuJoCo is not installed: make simulators')
+    if mujoco_error():
+        pytest.skip('no MuJoCo (make simulators): %s' % mujoco_error())
 
 
 def atari():
