@@ -2,9 +2,9 @@
 
 | symbol | name                 | meaning                                     |
 |--------|----------------------|---------------------------------------------|
-| f_t    | teacher              | images `[b, ...]` to logits and features    |
+| f_t    | teacher              | inputs `[b, ...]` to a distribution         |
 | f_s    | student              | the same, with variables of its own         |
-| g      | inputs.bank          | noise `[b, noise_size]` to images           |
+| g      | inputs.bank          | noise `[b, noise_size]` to inputs           |
 | N_s    | schedule.n_student   | student updates per outer epoch             |
 | N_g    | schedule.n_generator | generator updates per outer epoch           |
 | R_g    | reset_epochs         | outer epochs between re-initialisations     |
@@ -17,6 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import collapse
 from gas_tf.objectives import batch_mean, distillation, generator_terms
+from ppo.distributions import Categorical
 from runs.errors import UserError
 from runs.state import State, adam_start, adam_variables, named
 
@@ -53,8 +54,12 @@ class Distillation:
       teacher, student: networks: images `[b, ...]` to `Outputs`.
       inputs: a source of inputs (`gas_tf.inputs`); without a bank of
         generators, the student learns alone.
-      config: an `experiments.Experiment`.
+      config: an Experiment of `experiments.images` or `experiments.policies`.
       seed: of everything that is drawn.
+      unrolled: whether one session call holds all N_s, or all N_g, updates of
+        an outer epoch instead of one.  It saves small networks the overhead of
+        calls and lets the inputs of the next updates be drawn beside the
+        present one; the bits are the same.
 
     Attributes:
       student_steps, generator_steps, resets: counters, the totals so far.
@@ -62,82 +67,84 @@ class Distillation:
       step: placeholder, scalar int64: which step's noise and rate.
     """
 
-    def __init__(self, teacher, student, inputs, config, seed):
+    def __init__(self, teacher, student, inputs, config, seed, unrolled=False):
         self.teacher, self.student, self.inputs = teacher, student, inputs
         self.schedule, self.seed = config.schedule, seed
         self.objective = config.objective
         self.student_steps = self.generator_steps = self.resets = 0
         self.step = tf.placeholder(tf.int64, [], 'step')
-        self._student_optimizer = tf.train.AdamOptimizer(
-            self._rate(config.student, self.schedule.student_steps),
-            name='student_adam')
-        self._student_update = self._build_student_update()
+        self._student_optimizer = _Adam(
+            'student_adam', config.student, self.schedule.student_steps)
+        self._student_updates = self._build_student_updates(
+            self.schedule.n_student if unrolled else 1)
         trained = named(student.variables)
         trained.update(adam_variables(self._student_optimizer))
         if inputs.bank:
-            self._generator_optimizer = tf.train.AdamOptimizer(
-                self._rate(config.generator, self.schedule.generator_steps),
-                name='generator_adam')
-            self._generator_update = self._build_generator_update()
+            self._generator_optimizer = _Adam(
+                'generator_adam', config.generator, self.schedule.generator_steps)
+            self._generator_updates = self._build_generator_updates(
+                max(self.schedule.n_generator, 1) if unrolled else 1)
             self._monitor = self._build_monitor()
             trained.update(named(inputs.bank.variables))
             trained.update(adam_variables(self._generator_optimizer))
         self.state = State(trained)
         self._teacher_state = State(named(teacher.variables))
 
-    def _rate(self, network, steps):
-        """The learning rate of a step of `steps`."""
-        return self._decayed(network.learning_rate, network.decay, steps)
-
-    def _decayed(self, value, decay, steps):
-        """`value`, or what a cosine that ends at zero leaves of it at a step."""
-        if decay == 'constant':
-            return value
-        share = tf.cast(self.step, tf.float32) / steps
-        return value * 0.5 * (1. + tf.cos(math.pi * share))
-
-    def _towers(self, stream):
-        """Teacher and student on each sub-batch of a step's inputs."""
-        images = self.inputs.sub_batches(stream, self.step)
+    def _towers(self, stream, k=0):
+        """Teacher and student on each sub-batch of the inputs of step + k."""
+        images = self.inputs.sub_batches(stream, self.step, k)
         teachers = [self.teacher(x) for x in images]
         return (images, [t.distribution for t in teachers],
                 [t.features for t in teachers],
                 [self.student(x).distribution for x in images])
 
-    def _build_student_update(self):
-        """One Adam step of the student on L_distill (equation 1)."""
-        _, teachers, _, students = self._towers('student noise')
+    def _build_student_updates(self, count):
+        """Adam steps of the student on L_distill (equation 1)."""
+        # The generators rest meanwhile: all inputs can be drawn ahead.
+        drawn = [self.inputs.sub_batches('student noise', self.step, k)
+                 for k in range(count)]
+        taught = [[self.teacher(x).distribution for x in images]
+                  for images in drawn]
         variables = self.student.variables
-        # Each tower's share of the batch mean has its own gradient; the
-        # shares are added in a fixed order.
-        shares = [tf.reduce_sum(distillation(t, s)) / self.schedule.batch_size
-                  for t, s in zip(teachers, students)]
-        by_tower = [tf.gradients(share, variables) for share in shares]
-        gradients = [tf.add_n(list(parts)) for parts in zip(*by_tower)]
-        loss = batch_mean(
-            [distillation(t, s) for t, s in zip(teachers, students)])
-        return {'L_distill': loss,
-                'update': _apply(self._student_optimizer, gradients, variables)}
 
-    def _build_generator_update(self):
-        """One Adam step of the generators on L_adapt (equation 4)."""
-        _, teachers, features, students = self._towers('generator noise')
-        objective = self.objective
-        gamma = self._decayed(objective.gamma, objective.gamma_decay,
-                              self.schedule.generator_steps)
-        terms = generator_terms(
-            teachers, students, features, objective.alpha, objective.beta,
-            gamma, objective.lambda_activation, objective.one_hot)
-        variables = self.inputs.bank.variables
-        gradients = tf.gradients(terms['L_adapt'], variables)
-        # The student's own steps log L_distill; this one belongs to L_adapt.
-        terms['L_distill_generator'] = terms.pop('L_distill')
-        return dict(terms, update=_apply(
-            self._generator_optimizer, gradients, variables))
+        def update(k):
+            teachers = taught[k]
+            students = [self.student(x).distribution for x in drawn[k]]
+            # Each tower's share of the batch mean has its own gradient; the
+            # shares are added in a fixed order.
+            shares = [
+                tf.reduce_sum(distillation(t, s)) / self.schedule.batch_size
+                for t, s in zip(teachers, students)]
+            by_tower = [tf.gradients(share, variables) for share in shares]
+            gradients = [tf.add_n(list(parts)) for parts in zip(*by_tower)]
+            loss = batch_mean(
+                [distillation(t, s) for t, s in zip(teachers, students)])
+            return {'L_distill': loss}, self._student_optimizer.apply(
+                gradients, variables, self.step + k)
+        return _in_turn(update, count)
+
+    def _build_generator_updates(self, count):
+        """Adam steps of the generators on L_adapt (equation 4)."""
+        objective, variables = self.objective, self.inputs.bank.variables
+
+        def update(k):
+            _, teachers, features, students = self._towers('generator noise', k)
+            gamma = decayed(objective.gamma, objective.gamma_decay,
+                            self.step + k, self.schedule.generator_steps)
+            terms = generator_terms(
+                teachers, students, features, objective.alpha, objective.beta,
+                gamma, objective.lambda_activation, objective.one_hot)
+            gradients = tf.gradients(terms['L_adapt'], variables)
+            # The student's own steps log L_distill; this one belongs to L_adapt.
+            terms['L_distill_generator'] = terms.pop('L_distill')
+            return terms, self._generator_optimizer.apply(
+                gradients, variables, self.step + k)
+        return _in_turn(update, count)
 
     def _build_monitor(self):
-        images, teachers, _, _ = self._towers('monitor noise')
-        return {'images': images, 'probs': [t.probs for t in teachers]}
+        inputs, teachers, _, _ = self._towers('monitor noise')
+        return {'inputs': inputs, 'probs': [
+            t.probs for t in teachers if isinstance(t, Categorical)]}
 
     # The loop.
 
@@ -160,29 +167,29 @@ class Distillation:
         reset_epochs = schedule.reset_every // schedule.n_student
         while self.student_steps < schedule.student_steps:
             e = self.student_steps // schedule.n_student
-            losses = [self.student_step(session)
-                      for _ in range(schedule.n_student)]
+            losses = _until(schedule.n_student, self.update_student, session)
             if self.inputs.bank:
                 if reset_epochs and e % reset_epochs == 0:
                     self.reset(session)
-                losses += [self.generator_step(session)
-                           for _ in range(schedule.n_generator)]
+                losses += _until(
+                    schedule.n_generator, self.update_generators, session)
             yield _means(losses)
 
-    def student_step(self, session):
-        """One update of the student; returns its loss."""
+    def update_student(self, session):
+        """One call's updates of the student; their losses, a dict each."""
+        losses, updated = self._student_updates
         feed = {self.step: self.student_steps}
-        feed.update(self.inputs.feed(self.student_steps))
-        values = session.run(self._student_update, feed)
-        self.student_steps += 1
-        return _scalars(values)
+        feed.update(self.inputs.feed(self.student_steps, len(losses)))
+        values, _ = session.run([losses, updated], feed)
+        self.student_steps += len(values)
+        return values
 
-    def generator_step(self, session):
-        """One update of the generators; returns its loss terms."""
-        values = session.run(
-            self._generator_update, {self.step: self.generator_steps})
-        self.generator_steps += 1
-        return _scalars(values)
+    def update_generators(self, session):
+        """One call's updates of the generators; their terms, a dict each."""
+        values, _ = session.run(
+            self._generator_updates, {self.step: self.generator_steps})
+        self.generator_steps += len(values)
+        return values
 
     def reset(self, session):
         """Draws the generators anew; Adam forgets them (`reset_slots`)."""
@@ -220,24 +227,66 @@ class Distillation:
         if not self.inputs.bank:
             return {}
         batch = session.run(self._monitor, {self.step: self.student_steps})
-        return collapse.measures(batch['probs'], batch['images'])
+        return collapse.measures(batch['probs'], batch['inputs'])
 
     def samples(self, session):
-        """Images of fixed noise: list over generators of `[b, ...]`."""
-        return session.run(self._monitor['images'], {self.step: 0})
+        """Inputs of fixed noise: list over sub-batches of `[b, ...]`."""
+        return session.run(self._monitor['inputs'], {self.step: 0})
 
 
-def _apply(optimizer, gradients, variables):
-    # No variable may change while another gradient still reads it.
-    with tf.control_dependencies(gradients):
-        return optimizer.apply_gradients(zip(gradients, variables))
+class _Adam(tf.train.AdamOptimizer):
+    """Adam at a rate that may follow a cosine down to zero.
+
+    Args:
+      name: of its variables.
+      network: settings with `learning_rate` and `decay`.
+      steps: of the whole run.
+    """
+
+    def __init__(self, name, network, steps):
+        # TensorFlow asks for the rate at every `apply_gradients`.
+        super().__init__(lambda: decayed(
+            network.learning_rate, network.decay, self._step, steps), name=name)
+
+    def apply(self, gradients, variables, step):
+        """The operation of one update."""
+        self._step = step
+        # No variable may change while another gradient still reads it.
+        with tf.control_dependencies(gradients):
+            return self.apply_gradients(zip(gradients, variables))
 
 
-def _scalars(values):
-    return {k: float(v) for k, v in values.items() if k != 'update'}
+def decayed(value, decay, step, steps):
+    """`value`, or what a cosine that ends at zero leaves of it at a step."""
+    if decay == 'constant':
+        return value
+    share = tf.cast(step, tf.float32) / steps
+    return value * 0.5 * (1. + tf.cos(math.pi * share))
+
+
+def _in_turn(update, count):
+    """(losses, operation) of updates each of which begins when the last ended.
+
+    update: from its number to ({name: scalar}, operation).
+    """
+    losses, last = [], []
+    for k in range(count):
+        with tf.control_dependencies(last):
+            row, operation = update(k)
+        losses.append(row)
+        last = [operation]
+    return losses, last
+
+
+def _until(count, updates, session):
+    """The losses of `count` updates, from as many calls as that takes."""
+    losses = []
+    while len(losses) < count:
+        losses += updates(session)
+    return losses
 
 
 def _means(losses):
     names = sorted({name for row in losses for name in row})
-    return {name: float(np.mean([row[name] for row in losses if name in row]))
-            for name in names}
+    return {name: float(np.mean([row[name] for row in losses if name in row],
+                                dtype=np.float64)) for name in names}

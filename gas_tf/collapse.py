@@ -1,37 +1,48 @@
-"""Measures of mode collapse: one class, or one image, takes over."""
+"""Measures of mode collapse: one class, or one input, takes over."""
 
 import numpy as np
 
 CLASS_SHARE = 0.9     # of the teacher's answers: one class has taken over
-IMAGE_DISTANCE = 0.01  # of √pixels, the distance scale of normalised images
+INPUT_DISTANCE = 0.01  # of √numbers, the distance scale of normalised inputs
 
 
-def measures(teacher_probs, images):
-    """What a batch of generated images says about collapse.
+def measures(teacher_probs, inputs):
+    """What a batch of generated inputs says about collapse.
 
     Args:
-      teacher_probs: list over generators of `[b, K]`, the teacher's outputs.
-      images: list over generators of `[b, ...]`, the generated inputs.
+      teacher_probs: list over sub-batches of `[b, K]`, the teacher's outputs;
+        [] where they are not over categories.
+      inputs: list over sub-batches (one or more per generator) of `[b, ...]`.
 
     Returns:
       dict: `class_entropy`, H(p̄) / log K in 0..1; `class_histogram`, K shares
       of the teacher's argmax; `pairwise_distance`, the mean Euclidean distance
-      between two images of the whole batch in units of √(numbers per image);
-      `pairwise_distance_min`, the least such mean within one generator.
+      between two inputs of the whole batch in units of √(numbers per input);
+      `pairwise_distance_min`, the least such mean within one sub-batch.  Of
+      vectors too `input_mean`, root mean square over their dimensions of the
+      mean, and `input_std`, mean over the dimensions of the deviation:
+      normalised observations have 0 and 1.
     """
-    probs = np.concatenate(teacher_probs).astype(np.float64)
-    classes = probs.shape[1]
-    mean = probs.mean(0)
-    distance = mean_distance(np.concatenate(images))
-    entropy = -np.sum(np.where(mean > 0, mean * np.log(np.maximum(mean, 1e-300)), 0.))
-    histogram = np.bincount(probs.argmax(1), minlength=classes) / len(probs)
-    return {
-        'class_entropy': float(entropy / np.log(classes)),
-        'class_histogram': [float(share) for share in histogram],
+    batch = np.concatenate(inputs)
+    distance = mean_distance(batch)
+    found = {
         'pairwise_distance': distance,
         'pairwise_distance_min': min(
-            [mean_distance(x) for x in images if len(x) > 1] or [distance]),
-    }
+            [mean_distance(x) for x in inputs if len(x) > 1] or [distance])}
+    if teacher_probs:
+        probs = np.concatenate(teacher_probs).astype(np.float64)
+        classes, mean = probs.shape[1], probs.mean(0)
+        entropy = -np.sum(np.where(
+            mean > 0, mean * np.log(np.maximum(mean, 1e-300)), 0.))
+        histogram = np.bincount(probs.argmax(1), minlength=classes) / len(probs)
+        found.update(
+            class_entropy=float(entropy / np.log(classes)),
+            class_histogram=[float(share) for share in histogram])
+    if batch.ndim == 2:
+        batch = batch.astype(np.float64)
+        found.update(input_mean=float(np.sqrt(np.mean(batch.mean(0) ** 2))),
+                     input_std=float(batch.std(0).mean()))
+    return found
 
 
 def mean_distance(images):
@@ -45,13 +56,13 @@ def mean_distance(images):
 
 
 def warning(values):
-    """One line when one class or one image has taken over, else None."""
-    histogram = values['class_histogram']
+    """One line when one class or one input has taken over, else None."""
+    histogram = values.get('class_histogram', [0.])
     top = int(np.argmax(histogram))
     if histogram[top] > CLASS_SHARE:
         return ('collapse: the teacher calls %.0f %% of the generated inputs '
                 'class %d' % (100 * histogram[top], top))
-    if values['pairwise_distance_min'] < IMAGE_DISTANCE:
-        return ('collapse: a generator draws one image only (mean distance '
+    if values.get('pairwise_distance_min', 1.) < INPUT_DISTANCE:
+        return ('collapse: a generator draws one input only (mean distance '
                 '%.4f)' % values['pairwise_distance_min'])
     return None

@@ -16,32 +16,40 @@ from runs.command import (
 from runs.errors import UserError
 
 #: Whole numbers that may be 0; all others are from 1 on.
-FROM_ZERO = ('teacher.seed', 'schedule.n_generator', 'schedule.reset_every')
+FROM_ZERO = ('teacher.seed', 'schedule.n_generator', 'schedule.reset_every',
+             'evaluation.patience')
 
 
-@dataclass(frozen=True)
-class Options:
-    """Distils a teacher into a smaller student without the teacher's data."""
+def options_of(kind):
+    """The dataclass of a command line with the settings of one family.
 
-    experiment: Annotated[tyro.conf.Positional[str],
-                          tyro.conf.arg(metavar='EXPERIMENT')]
-    """which experiment; --list shows them"""
-    settings: Annotated[experiments.Experiment, tyro.conf.arg(name='')]
-    method: str = 'gas'
-    """how the student learns; --list shows the methods"""
-    seeds: Tuple[int, ...] = (0,)
-    """one run each"""
-    budget: str = 'paper'
-    """how long; --list shows the budgets of each experiment"""
-    out: str = 'runs/out'
-    """folder of the records"""
-    data_dir: Optional[str] = None
-    """where the data sets are; else $GAS_DATA, ./data, ../shared/data, the
-    cache, and then the public mirrors"""
-    require_gpu: bool = False
-    """stop when TensorFlow sees no GPU"""
-    list: bool = False
-    """show experiments, methods and budgets, and stop"""
+    kind: the family's class of them.
+    """
+    @dataclass(frozen=True)
+    class Options:
+        """Distils a teacher into a smaller student without the teacher's data."""
+
+        experiment: Annotated[tyro.conf.Positional[str],
+                              tyro.conf.arg(metavar='EXPERIMENT')]
+        """which experiment; --list shows them"""
+        settings: Annotated[kind, tyro.conf.arg(name='')]
+        method: str = 'gas'
+        """how the student learns; --list shows the methods"""
+        seeds: Tuple[int, ...] = (0,)
+        """one run each"""
+        budget: str = 'paper'
+        """how long; --list shows the budgets of each experiment"""
+        out: str = 'runs/out'
+        """folder of the records"""
+        data_dir: Optional[str] = None
+        """where the data sets are; else $GAS_DATA, ./data, ../shared/data, the
+        cache, and then the public mirrors"""
+        require_gpu: bool = False
+        """stop when TensorFlow sees no GPU"""
+        list: bool = False
+        """show experiments, methods and budgets, and stop"""
+
+    return Options
 
 
 def parse(arguments):
@@ -60,24 +68,26 @@ def parse(arguments):
     if experiment is None:
         if not help_asked:
             raise UserError('name an experiment: %s (see --list)'
-                            % ', '.join(experiments.EXPERIMENTS))
+                            % ', '.join(experiments.names()))
         experiment, arguments = 'mnist', ['mnist'] + list(arguments)
-    if experiment not in experiments.EXPERIMENTS:
+    if experiment not in experiments.names():
         if arguments[0].startswith('-'):
             raise UserError('no experiment is called %r: name the experiment '
                             'first, then the options' % experiment)
-        nearest('experiment', experiment, list(experiments.EXPERIMENTS))
-    if known.method not in experiments.METHODS:
-        nearest('method', known.method, list(experiments.METHODS))
-    if known.budget not in experiments.BUDGETS[experiment]:
-        nearest('budget', known.budget, list(experiments.BUDGETS[experiment]))
+        nearest('experiment', experiment, experiments.names())
+    family = experiments.family(experiment)
+    if known.method not in family.METHODS:
+        nearest('method', known.method, list(family.METHODS))
+    if known.budget not in family.BUDGETS[experiment]:
+        nearest('budget', known.budget, list(family.BUDGETS[experiment]))
     config, sources = experiments.configuration(
         experiment, known.method, known.budget)
     check_names(arguments, config)
+    options_class = options_of(family.Experiment)
     if help_asked:
-        show_help(Options, arguments, 'python -m gas_tf.run', config, sources,
-                  experiment=experiment)
-    options = parsed(Options, arguments, Options(experiment, config))
+        show_help(options_class, arguments, 'python -m gas_tf.run', config,
+                  sources, experiment=experiment)
+    options = parsed(options_class, arguments, options_class(experiment, config))
     asked = settings.flatten(options.settings)
     for name, value in settings.flatten(config).items():
         if asked[name] != value:
@@ -100,11 +110,17 @@ def _names():
     return parser
 
 
-def check_names(arguments, config=experiments.Experiment()):
-    """Raises UserError for a flag that does not exist."""
-    check_flags(arguments, list(settings.flatten(config)) + [
-        f.name for f in dataclasses.fields(Options)
-        if f.name not in ('experiment', 'settings')])
+def check_names(arguments, config=None):
+    """Raises UserError for a flag that does not exist.
+
+    config: the settings that have flags; default: those of every family.
+    """
+    configs = [config] if config else [
+        family.Experiment() for family in experiments.FAMILIES]
+    options = [f.name for f in dataclasses.fields(options_of(type(configs[0])))
+               if f.name not in ('experiment', 'settings')]
+    check_flags(arguments, options + [
+        name for one in configs for name in settings.flatten(one)])
 
 
 def check_value(name, value):

@@ -35,7 +35,35 @@ class Accuracy:
         return right / len(images)
 
 
-class OnTest:
+class Evaluation:
+    """What the log says of a student beside the losses.
+
+    Attributes:
+      metric: what the result tells, last and best.
+      best_by: what chooses the student that is kept, the greatest;
+        with `least`, the least.
+    """
+
+    metric = best_by = 'accuracy'
+    least = False
+
+    def __call__(self, session, step):
+        """{name in the log: number} after `step` student updates."""
+        raise NotImplementedError
+
+    def of_the_kept(self, session, rows):
+        """What else the result says, when the student that is kept is loaded.
+
+        rows: of the log.
+        """
+        return {}
+
+    def shown(self, value):
+        """The metric in a line of progress."""
+        return '%.4f' % value
+
+
+class OnTest(Evaluation):
     """Accuracy on a data set's test images, and on training images set aside.
 
     Args:
@@ -52,26 +80,23 @@ class OnTest:
         self._validation = (dataset.train_images[validation_indices],
                             dataset.train_labels[validation_indices])
 
-    def __call__(self, session):
-        """{name in the log: share}."""
+    def __call__(self, session, step):
         return {'accuracy': self._accuracy(session, *self._test),
                 'validation_accuracy': self._accuracy(session, *self._validation)}
 
 
-class OnData:
+class OnData(Evaluation):
     """Accuracy on images `[n, ...]` with labels `[n]`, whose best is kept too."""
-
-    metric = best_by = 'accuracy'
 
     def __init__(self, student, images, labels):
         self._accuracy = Accuracy(student, images.shape[1:])
         self._data = images, labels
 
-    def __call__(self, session):
+    def __call__(self, session, step):
         return {'accuracy': self._accuracy(session, *self._data)}
 
 
-class Agreement:
+class Agreement(Evaluation):
     """Share of fresh generated inputs on which teacher and student agree.
 
     What can be said without any data.  It is no accuracy: the generators seek
@@ -84,6 +109,6 @@ class Agreement:
         self._algorithm = algorithm
         self._share = algorithm.agreement()
 
-    def __call__(self, session):
+    def __call__(self, session, step):
         return {'agreement': float(session.run(
-            self._share, {self._algorithm.step: self._algorithm.student_steps}))}
+            self._share, {self._algorithm.step: step}))}

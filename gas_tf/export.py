@@ -18,7 +18,7 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
-from gas_tf.experiments import Experiment
+from gas_tf.experiments.images import Experiment
 from gas_tf.networks.lenet import LeNet
 from runs import determinism, settings
 from runs.command import guarded

@@ -1,10 +1,12 @@
 """Where the student's inputs come from: generators, real images, or noise.
 
-A source gives the batch of a step as a list of sub-batches.  Each sub-batch
+A source gives the batch of step + k as a list of sub-batches; several k of one
+session call tell its updates apart.  Each sub-batch
 goes through teacher and student as a tower of its own, so that towers, not
 threads inside an op, fill the cores: the bits do not depend on how many.
 """
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import determinism
@@ -13,17 +15,22 @@ from runs.errors import UserError
 TOWERS = 8
 
 
-def towers(batch_size):
-    """How many sub-batches a batch without generators is cut in."""
-    return next(n for n in range(TOWERS, 0, -1) if batch_size % n == 0)
+def towers(batch_size, most=TOWERS):
+    """How many sub-batches a batch is cut in, at most."""
+    return next(n for n in range(most, 0, -1) if batch_size % n == 0)
 
 
 class Generated:
-    """g(z), z ~ U(−1, 1), from a bank of generators (algorithm 1)."""
+    """g(z), z ~ U(−1, 1), from a bank of generators (algorithm 1).
 
-    def __init__(self, bank, seed, batch_size, noise_size):
+    most: how many sub-batches there may be; but one per generator there is.
+    """
+
+    def __init__(self, bank, seed, batch_size, noise_size, most=1):
         self.bank, self.seed = bank, seed
         self.shape = [batch_size, noise_size]
+        slice_size = batch_size // len(bank.generators)
+        self._parts = towers(slice_size, max(1, most // len(bank.generators)))
 
     def noise(self, stream, step):
         """z of one step of a stream, `[batch_size, noise_size]`."""
@@ -31,50 +38,55 @@ class Generated:
             self.shape, determinism.stateless_seed(self.seed, stream, step),
             -1., 1.)
 
-    def sub_batches(self, stream, step):
-        """Lists of inputs, one per generator; fresh noise for every step."""
-        return self.bank(self.noise(stream, step))
+    def sub_batches(self, stream, step, k=0):
+        """Lists of inputs, generator by generator; fresh noise for every step."""
+        drawn = self.bank(self.noise(stream, step + k))
+        return [part for x in drawn for part in tf.split(x, self._parts, axis=0)
+                ] if self._parts > 1 else drawn
 
-    def feed(self, step):
+    def feed(self, step, count=1):
         return {}
 
 
 class Noise:
-    """Pixels from N(0, 1): what the teacher's normalised inputs share with
+    """Numbers from N(0, 1): what the teacher's normalised inputs share with
     nothing but mean and variance."""
 
     bank = None
 
-    def __init__(self, seed, batch_size, image_shape):
+    def __init__(self, seed, batch_size, shape, most=TOWERS):
         self.seed = seed
-        self.shape = [batch_size] + list(image_shape)
+        self.shape = [batch_size] + list(shape)
+        self._parts = towers(batch_size, most)
 
-    def sub_batches(self, stream, step):
-        images = tf.random.stateless_normal(
-            self.shape, determinism.stateless_seed(self.seed, stream, step))
-        return tf.split(images, towers(self.shape[0]), axis=0)
+    def sub_batches(self, stream, step, k=0):
+        drawn = tf.random.stateless_normal(
+            self.shape, determinism.stateless_seed(self.seed, stream, step + k))
+        return tf.split(drawn, self._parts, axis=0)
 
-    def feed(self, step):
+    def feed(self, step, count=1):
         return {}
 
 
 class Real:
-    """The real training images in epochs, each shuffled by (seed, epoch)."""
+    """Real inputs `[n, ...]` in epochs, each shuffled by (seed, epoch)."""
 
     bank = None
 
-    def __init__(self, seed, batch_size, images):
+    def __init__(self, seed, batch_size, images, most=TOWERS):
         if not 0 < batch_size <= len(images):
             raise UserError('a batch of %d cannot be drawn from %d training '
-                            'images: give a smaller batch_size'
+                            'inputs: give a smaller batch_size'
                             % (batch_size, len(images)))
         self.seed, self.batch_size, self.images = seed, batch_size, images
+        self._parts = towers(batch_size, most)
         self._placeholder = tf.placeholder(
-            tf.float32, [batch_size] + list(images.shape[1:]))
+            tf.float32, [None, batch_size] + list(images.shape[1:]))
         self._epoch, self._order = None, None
 
-    def sub_batches(self, stream, step):
-        return tf.split(self._placeholder, towers(self.batch_size), axis=0)
+    def sub_batches(self, stream, step, k=0):
+        return tf.split(
+            self._placeholder[k], self._parts, axis=0)
 
     def indices(self, step):
         """Positions of the images of one step, `[batch_size]`."""
@@ -87,5 +99,7 @@ class Real:
         start = batch * self.batch_size
         return self._order[start:start + self.batch_size]
 
-    def feed(self, step):
-        return {self._placeholder: self.images[self.indices(step)]}
+    def feed(self, step, count=1):
+        """The images of `count` steps from `step` on."""
+        return {self._placeholder: self.images[
+            np.stack([self.indices(step + k) for k in range(count)])]}

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf import distillation, inputs
+from gas_tf import distillation, images, inputs
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.command import check_value
 from gas_tf.evaluation import Agreement, OnData
-from gas_tf.experiments import Experiment
+from gas_tf.experiments.images import Experiment
 from gas_tf.own_networks import Built, Teacher, first_student_values
+from gas_tf.pictures import save_samples
 from runs import determinism, devices, settings
 from runs.checkpoint import fingerprint
 from runs.command import meant
@@ -75,7 +76,7 @@ def distil(teacher, student, input_shape, out, weights=None, data=None, seed=0,
     if data:
         data = _checked(data, shape, teacher.classes)
     with tf.Graph().as_default():
-        bank = distillation.generator_bank(config.generator, shape, (-1., 1.))
+        bank = images.generator_bank(config.generator, shape, (-1., 1.))
         algorithm = Distillation(
             Built('teacher', teacher.function), Built('student', student, first_values),
             inputs.Generated(bank, seed, config.schedule.batch_size, config.generator.noise_size), config, seed)
@@ -84,10 +85,15 @@ def distil(teacher, student, input_shape, out, weights=None, data=None, seed=0,
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, evaluation, display,
                 'own models, seed %d' % seed, {'teacher': teacher.identity}, devices.found(),
-                (0.5, 0.25),  # a deviation of 2 each way is black and white
+                _draw,
                 experiment='own', method='gas', seed=seed, budget='paper',
                 teacher=None, paper=None)
             return Distilled(best_model(record.checkpoints), result, Path(record.directory))
+
+
+def _draw(path, samples):
+    # A deviation of 2 each way is black and white.
+    save_samples(path, samples, 0.5, 0.25)
 
 
 def _settings(changes):

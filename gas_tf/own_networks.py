@@ -6,8 +6,8 @@ import os
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf.networks.lenet import Outputs
 from ppo.distributions import Categorical
+from ppo.network import Outputs
 from runs import determinism
 from runs.checkpoint import fingerprint
 from runs.errors import UserError

@@ -32,6 +32,31 @@ def save_samples(path, samples, mean, std):
         atomic_write(path, png(grid))
 
 
+def save_observations(path, samples):
+    """Draws mean and deviation of every dimension of generated observations.
+
+    Those of real ones are 0 and 1, which thin lines show.
+
+    Args:
+      path: of the PNG file.
+      samples: list of normalised observations `[b, d]`.
+    """
+    from matplotlib.figure import Figure
+    batch = np.concatenate(samples)
+    figure = Figure(figsize=(8, 4))
+    panels = figure.subplots(2, 1, sharex=True)
+    for panel, values, real, label in zip(
+            panels, (batch.mean(0), batch.std(0)), (0, 1), ('mean', 'std')):
+        panel.bar(np.arange(len(values)), values, width=0.8)
+        panel.axhline(real, color='black', linewidth=0.8)
+        panel.set_ylabel(label)
+    panels[1].set_xlabel('dimension of %d generated observations' % len(batch))
+    file = io.BytesIO()
+    figure.savefig(file, format='png', metadata={'Software': None})
+    with user_errors('cannot write %s' % path):
+        atomic_write(path, file.getvalue())
+
+
 def png(pixels):
     """The bytes of a PNG file of uint8 `[h, w, 1]` (grey) or `[h, w, 3]`."""
     file = io.BytesIO()

@@ -13,7 +13,7 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf.data.dataset import split_validation
 from gas_tf.evaluation import Accuracy
-from gas_tf.experiments import PAPER_ACCURACY
+from gas_tf.experiments.images import PAPER_ACCURACY
 from gas_tf.inputs import Real
 from gas_tf.networks.lenet import LeNet
 from runs import determinism, settings

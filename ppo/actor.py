@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ppo.learner import inputs_of
-from ppo.models import Policy
+from ppo.models import ActorCritic
 from runs import determinism
 from runs.state import State, named
 
@@ -80,7 +80,7 @@ class Actor:
 
 class _Slot:
     def __init__(self, name, config, spaces, observations, key):
-        policy = Policy(name, config.model, spaces.shape, spaces.actions)
+        policy = ActorCritic(name, config.model, spaces.shape, spaces.actions)
         with tf.variable_scope(name):
             normaliser = {} if spaces.dtype == np.uint8 else {
                 part: tf.get_variable(part, spaces.shape, tf.float32, tf.zeros_initializer())

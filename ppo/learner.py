@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ppo import loss, rollouts
-from ppo.models import Policy
+from ppo.models import ActorCritic
 from ppo.normalizer import Normalizer, ReturnScale, normalised
 from runs import determinism
 from runs.errors import Diverged
@@ -34,7 +34,7 @@ class Learner:
     def __init__(self, config, spaces, seed):
         self.training, self.seed = config.training, seed
         self.transitions = self.gradient_steps = self.version = 0
-        self.policy = Policy('ppo', config.model, spaces.shape, spaces.actions)
+        self.policy = ActorCritic('ppo', config.model, spaces.shape, spaces.actions)
         self.normalizer = None if spaces.dtype == np.uint8 else Normalizer(spaces.shape)
         self.scale = ReturnScale() if self.training.reward_scale == 'returns' else None
         self._build(spaces)

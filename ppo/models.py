@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ppo.distributions import Categorical, DiagGaussian
-from ppo.network import Network, constant, orthogonal
+from ppo.network import Network, Outputs, constant, orthogonal
 from runs.errors import UserError
 
 #: distribution: of the actions for each observation; value: float `[B]`.
@@ -19,28 +19,27 @@ CONVOLUTIONS = ((8, 4), (4, 2), (3, 1))
 
 
 class Policy(Network):
-    """A policy with its value function under one name.
+    """Normalised observations to the distribution of actions.
 
     Args:
       name: variable scope.
-      model: `experiments.Model`: body, widths, value_network.
+      model: `experiments.Model`: body, widths.
       shape: of one observation.
       actions: `spaces.Actions`.
     """
 
     def __init__(self, name, model, shape, actions):
         super().__init__(name)
-        self.model, self.actions = model, actions
-        body = {'mlp': MLP, 'impala': Impala, 'nature': Nature}[model.body]
-        self.body = body(self, 'policy/', model, shape)
-        self.value_body = self.body
-        if model.value_network == 'separate':
-            self.value_body = body(self, 'value/', model, shape)
+        self.model, self.shape, self.actions = model, tuple(shape), actions
+        self.body = self._body('policy/')
         # A first policy that hardly depends on the observation (baselines).
         self.head = self.dense('policy/head', self.body.size, actions.size, 0.01)
-        self.value_head = self.dense('value/head', self.value_body.size, 1, 1.)
         if actions.kind == 'gaussian':
             self.log_std = self.add_variable('policy/log_std', [actions.size], constant(0.))
+
+    def _body(self, prefix):
+        body = {'mlp': MLP, 'impala': Impala, 'nature': Nature}[self.model.body]
+        return body(self, prefix, self.model, self.shape)
 
     def dense(self, name, inputs, outputs, gain):
         """(kernel, bias) of a dense layer."""
@@ -53,19 +52,32 @@ class Policy(Network):
                 self.add_variable(name + '/bias', [outputs], constant(0.)))
 
     def __call__(self, observations):
-        """`Answer` to normalised observations `[B, ...]`."""
+        """`network.Outputs` for normalised observations `[B, ...]`."""
         hidden = self.body(observations)
-        distribution = self.distribution(hidden)
-        if self.value_body is not self.body:
-            hidden = self.value_body(observations)
-        return Answer(distribution, tf.squeeze(_affine(hidden, self.value_head), axis=1))
-
-    def distribution(self, hidden):
-        """The distribution of actions from the body's output."""
         output = _affine(hidden, self.head)
         if self.actions.kind == 'categorical':
-            return Categorical(output)
-        return DiagGaussian(output, self.log_std)
+            return Outputs(Categorical(output), hidden)
+        return Outputs(DiagGaussian(output, self.log_std), hidden)
+
+
+class ActorCritic(Policy):
+    """A policy with its value function, which has a body of its own or the policy's.
+
+    Args:
+      as of `Policy`, of the model its value_network too.
+    """
+
+    def __init__(self, name, model, shape, actions):
+        super().__init__(name, model, shape, actions)
+        self.value_body = self._body('value/') if model.value_network == 'separate' else None
+        self.value_head = self.dense('value/head', (self.value_body or self.body).size, 1, 1.)
+
+    def __call__(self, observations):
+        """`Answer` to normalised observations `[B, ...]`."""
+        distribution, hidden = super().__call__(observations)
+        if self.value_body:
+            hidden = self.value_body(observations)
+        return Answer(distribution, tf.squeeze(_affine(hidden, self.value_head), axis=1))
 
 
 class MLP:

@@ -1,9 +1,15 @@
 """What every network is: named variables, each with a law for its first value."""
 
+from collections import namedtuple
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import determinism
+
+#: distribution: of `distributions`, for each input of a batch; features `[b, F]`:
+#: the last hidden layer, the h_t of GAS's equation 3.
+Outputs = namedtuple('Outputs', 'distribution features')
 
 
 def uniform_fan_in(fan_in):
@@ -51,8 +57,10 @@ class Network:
     def add_variable(self, name, shape, law):
         """Creates `<network>/<name>` of `shape`, drawn from `law`."""
         with tf.variable_scope(self.name, reuse=tf.AUTO_REUSE):
+            # A resource is read where it is used, so several updates in one
+            # session call see each other's results.
             variable = tf.get_variable(
-                name, shape, tf.float32, tf.zeros_initializer())
+                name, shape, tf.float32, tf.zeros_initializer(), use_resource=True)
         self.variables.append(variable)
         self._laws[variable.op.name] = law
         return variable

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ppo.experiments import Experiment
+from ppo.spaces import Actions, Spaces
 from runs import settings
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
@@ -18,9 +19,9 @@ from runs.files import atomic_write, json_text, user_errors
 #: Teachers that come with the repository.
 COMMITTED = Path(__file__).resolve().parent.parent / 'runs' / 'teachers'
 
-#: config: `experiments.Experiment`; values: {name: array}, the normaliser's among them; scores: of fresh episodes;
-#: fingerprint: of the values; path: the folder.
-Teacher = namedtuple('Teacher', 'config values scores fingerprint path')
+#: config: `experiments.Experiment`; spaces: `spaces.Spaces`; values: {name: array}, the normaliser's among them;
+#: scores: of fresh episodes; fingerprint: of the values; path: the folder.
+Teacher = namedtuple('Teacher', 'config spaces values scores fingerprint path')
 
 
 def write_teacher(directory, config, spaces, values, scores, commit):
@@ -61,8 +62,10 @@ def read_teacher(folder):
         if 'actions' not in facts:
             raise UserError('%s holds a teacher, but not one of policies' % folder)
         recipe = {name: {'value': value} for name, value in facts['recipe'].items()}
-        teacher = Teacher(settings.restored(Experiment(), recipe), values, facts['scores'], facts['fingerprint'],
-                          folder)
+        frames = 'normalizer/mean' not in values
+        spaces = Spaces(tuple(facts['shape']), np.dtype(np.uint8 if frames else np.float32), Actions(*facts['actions']))
+        teacher = Teacher(settings.restored(Experiment(), recipe), spaces, values, facts['scores'],
+                          facts['fingerprint'], folder)
         sound = fingerprint(values) == teacher.fingerprint
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError,
             zipfile.BadZipFile, zlib.error) as error:

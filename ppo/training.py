@@ -9,7 +9,7 @@ from ppo.actor import Actor
 from ppo.environments import ATARI, Environments, make
 from ppo.experiments import PAPER_SCORE
 from ppo.learner import Learner
-from ppo.models import Policy
+from ppo.models import ActorCritic
 from ppo.teacher import write_teacher
 from runs.errors import UserError
 from runs.recording import Recording
@@ -34,7 +34,7 @@ def checked(config):
         raise UserError('model.body %s does not fit observations %s: mlp is for vectors, the others are for frames'
                         % (config.model.body, list(probe.spaces.shape)))
     with tf.Graph().as_default():
-        Policy('probe', config.model, probe.spaces.shape, probe.spaces.actions)
+        ActorCritic('probe', config.model, probe.spaces.shape, probe.spaces.actions)
     return probe.spaces
 
 

@@ -38,13 +38,14 @@ class Recording:
       record: an open `runs.record.Record`.
       model: names of the arrays that make up the model whose best is kept.
       metric: name in the log of what the result tells, last and best.
-      best_by: name in the log of what chooses the best, the greatest.
+      best_by: name in the log of what chooses the best: the greatest, or the
+        least of it.
     """
 
     def __init__(self, record, model, metric='accuracy',
-                 best_by='validation_accuracy'):
+                 best_by='validation_accuracy', least=False):
         self.record, self.model = record, list(model)
-        self.metric, self.best_by = metric, best_by
+        self.metric, self.best_by, self.least = metric, best_by, least
         self.best, self.best_values = None, {}
         self._seconds_before, self._started = 0., time.time()
         self._summaries = None
@@ -88,7 +89,7 @@ class Recording:
                    fingerprint=checkpoint.fingerprint(values))
         self.record.append(row)
         self._summarise(step, row)
-        if self.best is None or row[self.best_by] > self.best[self.best_by]:
+        if self._is_better(row):
             self.best = {'step': step, self.metric: row[self.metric],
                          self.best_by: row[self.best_by]}
             self.best_values = {name: values[name] for name in self.model}
@@ -99,6 +100,12 @@ class Recording:
             'log_position': self.record.position(),
             'wall_seconds': self.wall_seconds, 'best': self.best})
         return row
+
+    def _is_better(self, row):
+        if self.best is None:
+            return True
+        new, old = row[self.best_by], self.best[self.best_by]
+        return new < old if self.least else new > old
 
     def _summarise(self, step, row):
         """The row's numbers as TensorBoard scalars."""

@@ -14,6 +14,12 @@ def squash(x, output):
     return tf.tanh(x) if output == 'tanh' else x
 
 
+def in_range(x, pixel_range):
+    """tanh, stretched to (lowest, highest)."""
+    low, high = pixel_range
+    return low + (high - low) * 0.5 * (tf.tanh(x) + 1.)
+
+
 class Generator(Network):
     """A network of noise whose layers start from one law.
 
@@ -42,7 +48,8 @@ class DCGAN(Generator):
       widths: channels of the map at a quarter of the image's sides, and of
         that at half of them.
       image: (height, width, channels), both sides multiples of 4.
-      output: 'tanh' (mapped to the range of normalised pixels) or 'linear'.
+      output: 'tanh' or 'pixels' (both: tanh, mapped to the range of
+        normalised pixels), or 'linear'.
       pixel_range: (lowest, highest) value of a normalised pixel.
       stddev: of the first weights; 0 for U(±1/√fan_in).
     """
@@ -71,10 +78,7 @@ class DCGAN(Generator):
         x = tf.reshape(x, [-1] + self.small)
         x = tf.nn.relu(transposed_convolution(x, kernel1) + bias1)
         x = transposed_convolution(x, kernel2) + bias2
-        if self.output == 'linear':
-            return x
-        low, high = self.pixel_range
-        return low + (high - low) * 0.5 * (tf.tanh(x) + 1.)
+        return x if self.output == 'linear' else in_range(x, self.pixel_range)
 
 
 class DAFLGenerator(Generator):
@@ -86,13 +90,18 @@ class DAFLGenerator(Generator):
     convolution draws the image itself, and the first map is rectified too.
     Batch statistics always: there is no other mode.
 
+    DAFL's images have mean 0 and variance 1, as normalised ones have, but any
+    range.  With output 'pixels' the last batch-norm has weights, comes before
+    the tanh, and the range is that of normalised pixels.
+
     Args:
       name: variable scope.
       noise_size: length of z.
       widths: channels of the map at a quarter of the image's sides, of that
         at half of them and, with three, of that of the image's size.
       image: (height, width, channels), both sides multiples of 4.
-      output: 'tanh' or 'linear', before the last normalisation.
+      output: 'tanh' or 'linear', before the last normalisation, or 'pixels'.
+      pixel_range: (lowest, highest) value of a normalised pixel, for 'pixels'.
       leak: slope of the rectifier below zero.
       epsilon: of the batch-norms between convolutions.  DAFL's is 0.8, which
         its code passed in the place of another argument.
@@ -102,9 +111,11 @@ class DAFLGenerator(Generator):
     EPSILON = 1e-5  # of the first and the last batch-norm
 
     def __init__(self, name, noise_size=100, widths=(128, 128, 64), image=IMAGE,
-                 output='tanh', leak=0.2, epsilon=0.8, stddev=0.):
+                 output='tanh', pixel_range=(-1., 1.), leak=0.2, epsilon=0.8,
+                 stddev=0.):
         super().__init__(name)
         self.widths, self.output = tuple(widths), output
+        self.pixel_range = pixel_range
         self.leak, self.epsilon, self.stddev = leak, epsilon, stddev
         height, width, channels = image
         self.small = [height // 4, width // 4, widths[0]]
@@ -113,7 +124,8 @@ class DAFLGenerator(Generator):
         self.norms = [
             (self.add_variable('bn%d/scale' % i, [w], constant(1.)),
              self.add_variable('bn%d/offset' % i, [w], constant(0.)))
-            for i, w in enumerate(widths)]
+            for i, w in enumerate(
+                tuple(widths) + ((channels,) if output == 'pixels' else ()))]
         sizes = tuple(widths) + (channels,)
         self.convolutions = [
             self._layer('conv%d' % (i + 1), [3, 3, sizes[i], sizes[i + 1]],
@@ -143,6 +155,10 @@ class DAFLGenerator(Generator):
         if len(self.widths) == 3:
             kernel, bias = self.convolutions[2]
             x = tf.nn.conv2d(x, kernel, 1, 'SAME') + bias
+        if self.output == 'pixels':
+            return in_range(
+                batch_normalisation(x, self.EPSILON, *self.norms[-1]),
+                self.pixel_range)
         return batch_normalisation(squash(x, self.output), self.EPSILON)
 
 

@@ -1,16 +1,10 @@
 """LeNet-5 in the shape that DAFL and the paper use, at any width."""
 
-from collections import namedtuple
-
 import tensorflow.compat.v1 as tf
 
 from gas_tf.networks.layers import convolution_relu_pool
 from ppo.distributions import Categorical
-from ppo.network import Network, uniform_fan_in
-
-#: distribution: of `ppo.distributions`, over a batch; features `[b, F]`, the h_t
-#: of equation 3.
-Outputs = namedtuple('Outputs', 'distribution features')
+from ppo.network import Network, Outputs, uniform_fan_in
 
 
 class LeNet(Network):

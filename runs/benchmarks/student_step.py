@@ -4,7 +4,7 @@
 
 Blocks of steps of the two sides alternate on the same machine in the same run.
 No ratio is printed before both have computed the same losses and gradients from
-the same weights and noise.  Ours is `gas_tf.distillation` as a run drives it;
+the same weights and noise.  Ours is `gas_tf.images` as a run drives it;
 the peer is `student_step_torch.py` in an environment of its own, in the faster
 of PyTorch's two memory formats.
 """

@@ -9,7 +9,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf import distillation, experiments
+from gas_tf import experiments, images
 from gas_tf.data.dataset import Dataset
 from gas_tf.data.sources import SOURCES
 from runs import determinism
@@ -21,7 +21,7 @@ BLOCK_SECONDS = 4.  # a block of slow steps ends here, after at least two
 #: Settings over `mnist`, method `gas`, by the name of a row's work.
 WORKS = {
     'gas': {},
-    'gas_literal': experiments.METHODS['gas_literal'],
+    'gas_literal': experiments.images.METHODS['gas_literal'],
     'gas_dafl_widths': {
         'generator.widths': ((128, 128, 64), "DAFL's own"),
         'generator.leak': (0.2, "DAFL's"),
@@ -113,7 +113,7 @@ class Ours:
         self.work, self.seed = described(config, dataset), seed
         self._graph = tf.Graph()
         with self._graph.as_default():
-            self.algorithm = distillation.build(config, dataset, [], seed)
+            self.algorithm = images.build(config, dataset, [], seed)
             self._noise = {step: self.algorithm.inputs.noise(step + ' noise', 0)
                            for step in STEPS}
         self.session = determinism.new_session(self._graph)

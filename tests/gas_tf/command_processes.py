@@ -28,7 +28,7 @@ STEPS, EVERY = 12, 4
 #: standard input: {"arguments", "patch", "variables", "out", "err"}.
 DRIVER = """
 import json, os, resource, signal, sys
-from gas_tf import algorithm, distillation, run, teachers
+from gas_tf import algorithm, distillation, images, run, teachers
 from runs import devices
 from gas_tf.data import dataset, files
 from runs import archive, checkpoint, record

@@ -12,7 +12,7 @@ import pytest
 from command_processes import (EVERY, ROOT, Workshop, content, environment, finish, folder, reference, rows, start,
                                teacher_folder, with_teacher)
 
-from gas_tf import command, run
+from gas_tf import command, images
 from runs.display import Display
 
 
@@ -150,13 +150,13 @@ def test_a_run_that_diverges(workshop, tmp_path):
 
 def test_a_seed_that_diverges_stops_no_other(workshop, tmp_path):
     out = with_teacher(tmp_path)
-    patch = ("real = distillation.Distillation.start\n"
+    patch = ("real = images.Distillation.start\n"
              "def start(self, session, values):\n"
              "    real(self, session, values)\n"
              "    if self.seed == 7:\n"
              "        name = 'student/dense2/bias'\n"
              "        self.state.load(session, {name: self.state.values(session)[name] * float('nan')})\n"
-             "distillation.Distillation.start = start")
+             "images.Distillation.start = start")
     done = workshop.run(out, '--seeds', '7', '8', patch=patch)
     assert done.code == 2 and re.match('error: seed 7: .* has diverged', done.one_line())
     assert 'student, seed 8 ' in done.out and 'seed 7 ' not in done.out
@@ -224,15 +224,17 @@ def test_several_seeds_have_a_mean(capsys):
     def results(*lasts):
         return [{'seed': seed, 'last': last, 'best': last, 'wall_seconds': 1.}
                 for seed, last in enumerate(lasts)]
-    dataset = namedtuple('Dataset', 'test_labels')(np.repeat([0, 1], [6, 2]))
-    teacher = namedtuple('Teacher', 'accuracy path')(.5, 'there')
-    display = Display()
-    run._table(display, command.parse(['mnist'])[0], dataset, teacher, results(.25, .75))
+    task = object.__new__(images.Task)
+    task.dataset = namedtuple('Dataset', 'test_labels')(np.repeat([0, 1], [6, 2]))
+    task.teacher = namedtuple('Teacher', 'accuracy path')(.5, 'there')
+    task.display, task.options = Display(), command.parse(['mnist'])[0]
+    task.table(results(.25, .75))
     text = capsys.readouterr().out
     assert re.search('^mean ± std of 2 +50.00 ± 35.36 % +100.00 % *$', text, re.M)  # ddof 1
     assert re.search('^chance +75.00 % +150.00 % *$', text, re.M)
     assert re.search('^paper +98.79 % +99.44 % *$', text, re.M)  # of 99.35
-    run._table(display, command.parse(['digits'])[0], dataset, teacher._replace(accuracy=0.), results(.25))
+    task.options, task.teacher = command.parse(['digits'])[0], task.teacher._replace(accuracy=0.)
+    task.table(results(.25))
     text = capsys.readouterr().out
     assert 'mean' not in text and 'paper ' not in text and re.search('^student, seed 0 +25.00 % +25.00 % +1 s$', text,
                                                                      re.M)

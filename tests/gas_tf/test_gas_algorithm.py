@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from gas_tf import distillation, experiments, inputs
+from gas_tf import experiments, images, inputs
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.data.dataset import Dataset
 from runs import determinism, settings
@@ -60,7 +60,7 @@ def started(other_ops=False, **changes):
             for index in range(9):
                 tf.random.normal([3], name='other_%d' % index)
             tf.get_variable('other', [4])
-        algorithm = distillation.build(
+        algorithm = images.build(
             configured(**changes), digits_like(), np.arange(5, 35), SEED)
         if other_ops:
             algorithm.student(tf.random.normal([2, 32, 32, 1]))
@@ -160,15 +160,15 @@ class Listed(Distillation):
         self.inputs = type('Inputs', (), {'bank': bank})
         self.student_steps, self.generator_steps, self.resets = student_steps, 0, 0
 
-    def student_step(self, session):
+    def update_student(self, session):
         self.seen.append('S')
         self.student_steps += 1
-        return {'L_distill': float(self.student_steps)}
+        return [{'L_distill': float(self.student_steps)}]
 
-    def generator_step(self, session):
+    def update_generators(self, session):
         self.seen.append('G')
         self.generator_steps += 1
-        return {'L_adapt': float(self.generator_steps)}
+        return [{'L_adapt': float(self.generator_steps)}]
 
     def reset(self, session):
         self.seen.append('R')
@@ -189,7 +189,7 @@ def algorithm_1(epochs, n_student, reset_epochs, n_generator, first=0):
     (7, 3, 2, 2), (4, 1, 1, 1), (5, 2, 3, 4), (6, 2, 0, 1), (3, 4, 9, 2), (3, 2, 1, 0)])
 def test_order_of_steps(epochs, n_student, reset_epochs, n_generator):
     schedule = dataclasses.replace(
-        experiments.Schedule(), student_steps=epochs * n_student, n_student=n_student,
+        experiments.images.Schedule(), student_steps=epochs * n_student, n_student=n_student,
         n_generator=n_generator, reset_every=reset_epochs * n_student)
     run = Listed(schedule)
     assert len(list(run.epochs(None))) == epochs
@@ -205,7 +205,7 @@ def test_order_of_steps(epochs, n_student, reset_epochs, n_generator):
 
 def test_an_epoch_yields_the_means_of_its_own_losses():
     schedule = dataclasses.replace(
-        experiments.Schedule(), student_steps=6, n_student=3, n_generator=2, reset_every=0)
+        experiments.images.Schedule(), student_steps=6, n_student=3, n_generator=2, reset_every=0)
     assert list(Listed(schedule).epochs(None)) == [
         {'L_distill': 2., 'L_adapt': 1.5}, {'L_distill': 5., 'L_adapt': 3.5}]
 
@@ -250,7 +250,7 @@ def test_a_step_changes_its_own_side_alone(tiny, side):
     weights, own = sides(algorithm)[side]
     before = tiny.everything()
     for _ in range(3):
-        getattr(algorithm, side + '_step')(session)
+        {'student': algorithm.update_student, 'generator': algorithm.update_generators}[side](session)
     after = tiny.everything()
     assert_same(before, after, set(before) - set(own))
     for name in own:
@@ -276,13 +276,13 @@ def test_the_teacher_never_changes(tiny):
 def test_which_gradients_exist(tiny):
     algorithm = tiny.algorithm
     student, bank = algorithm.student.variables, algorithm.inputs.bank.variables
-    terms = algorithm._generator_update
+    terms = algorithm._generator_updates[0][0]
     for name in ('H_each', 'H_mean', 'activation', 'L_H', 'L_G'):
         assert tf.gradients(terms[name], student) == [None] * len(student), name
     assert None not in tf.gradients(terms['L_H'], bank)
     # Both sides reach L_distill: the adaptive term through the generated input.
     assert None not in tf.gradients(terms['L_adapt'], student)
-    assert None not in tf.gradients(algorithm._student_update['L_distill'], bank)
+    assert None not in tf.gradients(algorithm._student_updates[0][0]['L_distill'], bank)
 
 
 @pytest.mark.parametrize('side', ['student', 'generator'])
@@ -302,7 +302,7 @@ def test_a_step_is_adam_on_the_plain_loss(tiny, side):
         expected_loss, g = session.run([loss, dict(zip(names, gradients))], {step: t - 1})
         # A bias before a batch-norm has no gradient but what is rounded.
         rounded = 1e-6 * max(np.abs(array).max() for array in g.values())
-        losses = getattr(algorithm, side + '_step')(session)
+        losses, = {'student': algorithm.update_student, 'generator': algorithm.update_generators}[side](session)
         assert losses['L_distill' if side == 'student' else 'L_adapt'] == pytest.approx(
             float(expected_loss), rel=1e-4)
         after = tiny.everything()
@@ -321,21 +321,21 @@ def test_a_step_is_adam_on_the_plain_loss(tiny, side):
 
 def test_losses_that_a_generator_step_returns(tiny):
     algorithm, session = tiny.at_start()
-    losses = algorithm.generator_step(session)
+    losses = algorithm.update_generators(session)[0]
     weights = algorithm.objective
     assert {'H_each', 'H_mean', 'activation', 'L_H', 'L_G', 'L_adapt',
-            'L_distill_generator'} <= set(losses) and 'update' not in losses
+            'L_distill_generator'} <= set(losses)
     assert losses['L_H'] == pytest.approx(
         weights.alpha * losses['H_each'] - weights.beta * losses['H_mean'], rel=1e-6)
     assert losses['L_G'] == pytest.approx(
         losses['L_H'] - weights.lambda_activation * losses['activation'], rel=1e-6)
     assert losses['L_adapt'] < losses['L_G'] and weights.gamma > 0
-    assert all(isinstance(loss, float) for loss in losses.values())
+    assert all(np.isscalar(loss) for loss in losses.values())
 
 
 def test_the_student_learns(tiny):
     algorithm, session = tiny.at_start()
-    losses = [algorithm.student_step(session)['L_distill'] for _ in range(150)]
+    losses = [algorithm.update_student(session)[0]['L_distill'] for _ in range(150)]
     assert min(losses) > 0
     assert np.mean(losses[-10:]) < .7 * np.mean(losses[:10])
 
@@ -368,27 +368,27 @@ def test_noise_is_a_function_of_seed_stream_and_step():
 def test_noise_of_a_step_is_the_same_after_a_reload(tiny):
     algorithm, session = tiny.at_start()
     for _ in range(2):
-        algorithm.student_step(session)
+        algorithm.update_student(session)[0]
     saved = algorithm.values(session)
     assert saved['counters/student_steps'] == 2
-    losses = [algorithm.student_step(session) for _ in range(3)]
+    losses = [algorithm.update_student(session)[0] for _ in range(3)]
     algorithm.load(session, saved)
-    assert [algorithm.student_step(session) for _ in range(3)] == losses
+    assert [algorithm.update_student(session)[0] for _ in range(3)] == losses
     # The same weights with the noise of another step give another loss.
     algorithm.load(session, dict(saved, **{'counters/student_steps': np.int64(4)}))
-    assert algorithm.student_step(session) != losses[0]
+    assert algorithm.update_student(session)[0] != losses[0]
 
 
 def test_samples_are_of_fixed_noise(tiny):
     algorithm, session = tiny.at_start()
     first = algorithm.samples(session)
     measures = algorithm.collapse_measures(session)
-    algorithm.student_step(session)
+    algorithm.update_student(session)[0]
     np.testing.assert_array_equal(first, algorithm.samples(session))
     assert np.shape(first) == (2, 4, 32, 32, 1)
     assert sum(measures['class_histogram']) == pytest.approx(1.)
     assert measures != algorithm.collapse_measures(session)     # fresh noise each time
-    algorithm.generator_step(session)
+    algorithm.update_generators(session)[0]
     assert not np.array_equal(first, algorithm.samples(session))
 
 
@@ -397,8 +397,8 @@ def test_samples_are_of_fixed_noise(tiny):
 def after_steps(tiny):
     algorithm, session = tiny.at_start()
     for _ in range(2):
-        algorithm.student_step(session)
-        algorithm.generator_step(session)
+        algorithm.update_student(session)[0]
+        algorithm.update_generators(session)[0]
     return algorithm, session, algorithm.values(session)
 
 
@@ -432,7 +432,7 @@ def test_after_a_reset_adam_is_as_at_its_first_step(tiny):
     algorithm, session, _ = after_steps(tiny)
     algorithm.reset(session)
     before = algorithm.values(session)
-    algorithm.generator_step(session)
+    algorithm.update_generators(session)[0]
     after = algorithm.values(session)
     for name in sides(algorithm)['generator'][0]:
         if name.endswith('kernel'):
@@ -550,7 +550,7 @@ def test_cosine_decay(cosine, side, rate, steps, share):
     algorithm, session, start = cosine
     step = np.int64(share * steps)
     algorithm.load(session, dict(start, **{'counters/%s_steps' % side: step}))
-    getattr(algorithm, side + '_step')(session)
+    {'student': algorithm.update_student, 'generator': algorithm.update_generators}[side](session)
     after = algorithm.values(session)
     moved = max(np.abs(after[name] - start[name]).max()
                 for name in sides(algorithm)[side][0] if name.endswith('kernel'))
@@ -560,15 +560,15 @@ def test_cosine_decay(cosine, side, rate, steps, share):
 def test_l_distill_is_positive_unless_the_student_is_the_teacher(cosine):
     algorithm, session, start = cosine
     algorithm.load(session, start)
-    assert algorithm.student_step(session)['L_distill'] > 1e-3
+    assert algorithm.update_student(session)[0]['L_distill'] > 1e-3
     same = dict(start)
     for name, array in teacher_values(algorithm).items():
         same[name.replace('teacher', 'student')] = array
     algorithm.load(session, same)
-    assert abs(algorithm.student_step(session)['L_distill']) < 1e-6
+    assert abs(algorithm.update_student(session)[0]['L_distill']) < 1e-6
     algorithm.load(session, dict(same, **{
         'student/dense2/kernel': 1.1 * same['student/dense2/kernel']}))
-    assert algorithm.student_step(session)['L_distill'] > 1e-4
+    assert algorithm.update_student(session)[0]['L_distill'] > 1e-4
 
 
 # Other inputs.
@@ -631,7 +631,7 @@ def test_a_student_without_generators(kind):
         expected = session.run(tf.reduce_mean(
             tf.reduce_sum(tf.exp(log_t) * (log_t - log_s), axis=1)))
         teacher = session.run(algorithm.teacher.variables)
-        assert algorithm.student_step(session)['L_distill'] == pytest.approx(expected, rel=1e-4)
+        assert algorithm.update_student(session)[0]['L_distill'] == pytest.approx(expected, rel=1e-4)
         for before, after in zip(teacher, session.run(algorithm.teacher.variables)):
             np.testing.assert_array_equal(before, after)
         if kind == 'real':

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from gas_tf.experiments import LENET5, LENET5_HALF
+from gas_tf.experiments.images import LENET5, LENET5_HALF
 from gas_tf.networks.generators import DCGAN, DAFLGenerator, GeneratorBank
 from gas_tf.networks.lenet import LeNet
 from ppo.network import Network, constant, normal, uniform_fan_in

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 from typing_extensions import get_type_hints
 
-from gas_tf import experiments
+from gas_tf.experiments import images as experiments
 from gas_tf.algorithm import check_schedule
-from gas_tf.experiments import LENET5, LENET5_HALF
+from gas_tf.experiments.images import LENET5, LENET5_HALF
 from runs import settings
 
 RUNS = [(experiment, method, budget)

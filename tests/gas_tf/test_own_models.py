@@ -75,14 +75,14 @@ def test_the_same_again(reference, tmp_path):
 
 
 def test_it_goes_on_after_a_stop(reference, tmp_path, monkeypatch):
-    step, calls = own_models.Distillation.student_step, []
+    step, calls = own_models.Distillation.update_student, []
 
     def stopped(self, session):
         calls.append(1)
         if len(calls) == 35:
             raise KeyboardInterrupt
         return step(self, session)
-    monkeypatch.setattr(own_models.Distillation, 'student_step', stopped)
+    monkeypatch.setattr(own_models.Distillation, 'update_student', stopped)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / 'a')
     assert run(tmp_path / 'a').result['fingerprint'] == reference.result['fingerprint']

@@ -57,7 +57,7 @@ def killed_often(out):
         stage("hook(checkpoint, 'save', 1, lambda: hook(os, 'replace', 2, die))")
         assert saved_steps(student) == [EVERY] and len(list((student / 'checkpoints').glob('step-*'))) == 2
         # ... by Ctrl-C in the middle of an epoch, by SIGTERM in the middle of writing a checkpoint,
-        done = stage("hook(algorithm.Distillation, 'student_step', 2, "
+        done = stage("hook(algorithm.Distillation, 'update_student', 2, "
                      "lambda: os.kill(os.getpid(), signal.SIGINT))", 130)
         assert done.one_line().startswith('stopped: the same command goes on')
         done = stage("hook(checkpoint, 'save', 2, lambda: hook(archive._HashingFile, 'write', 7, "

@@ -108,7 +108,7 @@ def test_another_recipe_in_the_same_folder(asked, dataset, copy, tmp_path):
 
 
 def test_the_recipe_of_every_experiment_survives_json():
-    for name in experiments.EXPERIMENTS:
+    for name in experiments.images.EXPERIMENTS:
         config, _ = experiments.configuration(name)
         recipe = teachers.recipe(config)
         assert json.loads(json.dumps(recipe)) == recipe

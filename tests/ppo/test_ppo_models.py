@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from ppo.experiments import Model
-from ppo.models import Policy
+from ppo.models import ActorCritic
 from ppo.spaces import Actions
 from runs import determinism
 
@@ -19,7 +19,7 @@ def kernels(policy, prefix='ppo/policy/'):
 
 
 def made(shape=(5,), actions=Actions('gaussian', 3), **model):
-    return Policy('ppo', Model(**model), shape, actions)
+    return ActorCritic('ppo', Model(**model), shape, actions)
 
 
 # Green et al., table 1: weights without biases and without the heads.

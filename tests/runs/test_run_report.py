@@ -215,7 +215,7 @@ def test_claims_without_records_say_so(results):
 
 
 def test_the_papers_numbers_agree_with_the_experiments():
-    accuracies = pytest.importorskip("gas_tf.experiments").PAPER_ACCURACY
+    accuracies = pytest.importorskip("gas_tf.experiments").images.PAPER_ACCURACY
     scores = pytest.importorskip("ppo.experiments").PAPER_SCORE
     for claim in claims.read_claims()[0]:
         if claim["metric"] == "score":
@@ -244,7 +244,7 @@ def test_samples(results, tmp_path):
 
 
 def test_methods_are_told_apart_by_colour(results):
-    from gas_tf import experiments
+    from gas_tf.experiments import images as experiments
     methods = set(experiments.METHODS) - set(experiments.ABLATIONS) - {"teacher"}
     for method in methods:
         make_run(results, method)

@@ -1,15 +1,11 @@
-"""Every experiment, method and budget, each number with its source.
-
-"Sections", "tables" and "equations" are those of Raiman, *Generative
-Adversarial Simulator* (2021); "DAFL" is Chen et al. 2019 and its published code;
-"chosen" marks what neither states.
-"""
+"""Classifiers of images: their experiments, methods and budgets."""
 
 import math
 from typing import Tuple
 
 from typing_extensions import Literal
 
+from gas_tf.experiments.common import Objective, Schedule
 from runs.settings import described, resolve, setting
 
 LENET5 = (6, 16, 120, 84)   # 61,706 parameters with one channel, ten classes
@@ -65,8 +61,9 @@ class Generator:
     decay: Literal['constant', 'cosine'] = setting(
         'cosine', 'of the learning rate over the generator steps; cosine ends '
         'at zero', 'chosen, none is stated: see CLAIMS.md')
-    output: Literal['tanh', 'linear'] = setting(
-        'tanh', 'last step before the scale of normalised pixels',
+    output: Literal['tanh', 'linear', 'pixels'] = setting(
+        'tanh', 'last step before the scale of normalised pixels; pixels: '
+        'tanh of a batch-norm, mapped to their range',
         "DAFL's code")
     leak: float = setting(
         0., 'slope of dafl\'s rectifier below zero (0: ReLU)',
@@ -79,51 +76,8 @@ class Generator:
 
 
 @described
-class Objective:
-    """Weights of equations 2 to 4."""
-    alpha: float = setting(
-        0.5, 'of H_each', 'stated for policies (appendix A.2.2)')
-    beta: float = setting(5., 'of H_mean', 'stated for policies (appendix A.2.2)')
-    gamma: float = setting(
-        2., 'of the adaptive term',
-        'chosen; 0.4 is stated, for CIFAR-10 alone: see CLAIMS.md')
-    gamma_decay: Literal['constant', 'cosine'] = setting(
-        'cosine', 'of gamma over the generator steps; cosine ends at zero',
-        'chosen, none is stated: see CLAIMS.md')
-    lambda_activation: float = setting(
-        0., 'of the activation term', 'table 1, "GAS (Ours)"')
-    one_hot: float = setting(0., "of DAFL's one-hot term", 'not in equation 2')
-
-
-@described
-class Schedule:
-    """How long, how often, how many."""
-    student_steps: int = setting(
-        120000, 'student updates', 'chosen: none is stated for MNIST')
-    n_student: int = setting(
-        100, 'N_s: student updates per outer epoch', 'section 5.2.2')
-    n_generator: int = setting(
-        20, 'N_g: generator updates per outer epoch', 'section 5.2.2')
-    reset_every: int = setting(
-        40000, 'student updates between re-initialisations of the generators '
-        '(0: never)', 'appendix A.3.1; section 5.2.2 says 4,000')
-    reset_slots: bool = setting(
-        True, "whether a re-initialisation resets Adam's moments too",
-        'chosen')
-    batch_size: int = setting(512, 'inputs per step', 'section 5.2.2')
-    evaluate_every: int = setting(
-        1000, 'student updates between evaluations, each with a checkpoint',
-        'chosen')
-
-    @property
-    def generator_steps(self):
-        """Generator updates of the whole run."""
-        return self.student_steps // self.n_student * self.n_generator
-
-
-@described
 class Experiment:
-    """One distillation."""
+    """One distillation of a classifier."""
     data: Literal['digits', 'mnist'] = setting(
         'mnist', 'data set of the teacher and of the evaluation', 'section 5.2.2')
     inputs: Literal['generated', 'real', 'noise'] = setting(
@@ -214,6 +168,7 @@ ABLATIONS = {
     'gas_n_20_4': {'schedule.n_student': 20, 'schedule.n_generator': 4},
     'gas_n_20_20': {'schedule.n_student': 20},
     'gas_reset_1000': {'schedule.reset_every': 1000},
+    'gas_pixels': {'generator.output': 'pixels'},
     'gas_fan_in': {'generator.stddev': 0.},
     'gas_dcgan': {'generator.shape': 'dcgan', 'generator.widths': (128, 64)},
     'gas_wide': {'generator.widths': (128, 128, 64)},

@@ -1,0 +1,189 @@
+"""Policies: their experiments, methods and budgets (section 5.3, appendix A.2)."""
+
+import math
+from typing import Tuple
+
+from typing_extensions import Literal
+
+from gas_tf.experiments.common import Objective, Schedule
+from runs.settings import described, resolve, setting
+
+
+@described
+class Student:
+    """The smaller policy."""
+    widths: Tuple[int, ...] = setting(
+        (), "units of each layer; none: half the teacher's", 'appendix A.2.2')
+    learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
+    decay: Literal['constant', 'cosine'] = setting(
+        'constant', 'of the learning rate over the student steps; cosine ends '
+        'at zero', 'no decay is stated')
+
+
+@described
+class Generator:
+    """The networks that invent normalised observations."""
+    hidden: int = setting(
+        256, 'units of the hidden layer, ReLU', 'chosen: none is stated')
+    count: int = setting(
+        1, 'generators that run at once, each on its slice of the batch',
+        'section 5.3, "a single generator"')
+    noise_size: int = setting(100, 'length of z ~ U(-1, 1)', 'appendix A.2.2')
+    standardised: bool = setting(
+        False, 'whether each slice has mean 0 and variance 1 in every '
+        'dimension, as observations after the normaliser have',
+        'the output is linear')
+    learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
+    decay: Literal['constant', 'cosine'] = setting(
+        'constant', 'of the learning rate over the generator steps; cosine '
+        'ends at zero', 'no decay is stated')
+
+
+@described
+class Collection:
+    """Real observations, of the teacher's episodes: `inputs` real, and the diagnostic."""
+    transitions: int = setting(
+        200000, 'observations that student_kd learns from', 'chosen: none is stated')
+    workers: int = setting(
+        4, 'that collect them side by side, 16 environments each',
+        'section 5.3: several')
+    actions: Literal['sampled', 'likeliest'] = setting(
+        'sampled', 'which of its actions the teacher takes meanwhile',
+        'chosen: not stated')
+
+
+@described
+class Evaluation:
+    """How a student is judged, in the environment.  Training never sees it."""
+    episodes: int = setting(10, 'of every evaluation', 'appendix A.2.1, as for teachers')
+    fresh_episodes: int = setting(
+        20, 'that judge the kept student at the end', 'chosen')
+    stopping: Literal['score', 'loss'] = setting(
+        'score', 'score: the best-scoring student is kept; loss: the one of '
+        'the least L_distill, without a look at the simulator',
+        "the paper's protocol")
+    patience: int = setting(
+        20000, 'student updates without a better one until the end (0: none)',
+        'appendix A.2.1 says 120 seconds')
+
+
+@described
+class Experiment:
+    """One distillation of a policy."""
+    teacher: str = setting(
+        '', 'folder of a run of ppo.train, or the name of a committed teacher; '
+        "nothing: the experiment's own", 'section 5.3')
+    inputs: Literal['generated', 'real', 'noise'] = setting(
+        'generated', "what the student learns from: generated observations, "
+        "those of the teacher's episodes, or N(0, 1) numbers", 'algorithm 1')
+    student: Student = Student()
+    generator: Generator = Generator()
+    objective: Objective = Objective()
+    schedule: Schedule = Schedule()
+    collection: Collection = Collection()
+    evaluation: Evaluation = Evaluation()
+
+
+BASE = {
+    'objective.alpha': (0.5, 'appendix A.2.2'),
+    'objective.beta': (5., 'appendix A.2.2'),
+    'objective.gamma': (0.4, 'stated for CIFAR-10 (section 5.2.3)'),
+    'objective.gamma_decay': ('constant', 'no decay is stated'),
+    'schedule.student_steps': (100000, 'chosen: none is stated'),
+    'schedule.n_student': (5, 'table 10'),
+    'schedule.n_generator': (2, 'table 10'),
+    'schedule.reset_every': (50, 'table 10: R_g of 10 outer epochs'),
+    'schedule.batch_size': (512, 'chosen: as for images'),
+}
+
+EXPERIMENTS = {name: {} for name in (
+    'cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup')}
+
+DESCRIPTIONS = {
+    'cartpole': 'a policy that balances a pole (table 8)',
+    'mountaincar': 'a policy that drives up a hill (table 8)',
+    'halfcheetah': 'a policy that runs, MuJoCo (table 8)',
+    'humanoid': 'a policy that walks, MuJoCo (table 8)',
+    'standup': 'a policy that stands up, MuJoCo (table 8)',
+}
+
+#: Whose policies are over categories: DAFL's one-hot term has a meaning there.
+CATEGORICAL = ('cartpole',)
+
+METHODS = {
+    'gas': {},
+    'gas_normalised': {
+        'generator.standardised': (True, 'what the normaliser promises'),
+        'generator.count': (8, 'as for images'),
+    },
+    'dafl': {
+        'objective.alpha': (0., "DAFL has its one-hot term in its place"),
+        'objective.beta': (5. / math.log(10.), "DAFL's 5, with its logarithm to base 10"),
+        'objective.gamma': (0., 'no adaptive term'),
+        'objective.lambda_activation': (0.1, "DAFL's"),
+        'schedule.n_student': (1, 'one and one'),
+        'schedule.n_generator': (1, 'one and one'),
+        'schedule.reset_every': (0, 'no re-initialisation'),
+    },
+    'student_kd': {'inputs': ('real', 'section 5.3, "Student KD"')},
+    'reset_only': {'objective.gamma': (0., 'no adaptive term')},
+    'noise': {'inputs': ('noise', 'a row of our own')},
+}
+
+METHOD_DESCRIPTIONS = {
+    'gas': 'algorithm 1 with the adaptive loss, equation 4, one generator',
+    'gas_normalised': 'gas with eight generators of standardised observations',
+    'dafl': "DAFL's objective, one and one, no re-initialisation",
+    'student_kd': "observations of the teacher's episodes, KL to the teacher",
+    'reset_only': 'L_G and re-initialisation, no adaptive term',
+    'noise': 'observations from N(0, 1), KL to the teacher',
+}
+
+ABLATIONS = {
+    'gas_gamma_0': {'objective.gamma': 0.},
+    'gas_no_reset': {'schedule.reset_every': 0},
+    'gas_generators_8': {'generator.count': 8},
+}
+METHODS.update({
+    method: {name: (value, 'ablation') for name, value in changes.items()}
+    for method, changes in ABLATIONS.items()})
+METHOD_DESCRIPTIONS.update({
+    method: ', '.join('%s %s' % change for change in changes.items())
+    for method, changes in ABLATIONS.items()})
+
+_BUDGETS = {
+    'paper': {},
+    'quick': {'schedule.student_steps': (20000, 'budget quick')},
+    'smoke': {
+        'schedule.student_steps': (100, 'budget smoke'),
+        'schedule.evaluate_every': (50, 'budget smoke'),
+        'collection.transitions': (2000, 'budget smoke'),
+        'evaluation.episodes': (2, 'budget smoke'),
+        'evaluation.fresh_episodes': (2, 'budget smoke')},
+}
+BUDGETS = {experiment: _BUDGETS for experiment in EXPERIMENTS}
+
+#: Table 8, in the environments' own units.
+PAPER_SCORE = {
+    'teacher': {'humanoid': 5896., 'standup': 159200., 'halfcheetah': 7698.,
+                'mountaincar': 94.30, 'cartpole': 200.},
+    'student_kd': {'humanoid': 2012., 'standup': 157100., 'halfcheetah': 7199.,
+                   'mountaincar': 95.77, 'cartpole': 200.},
+    'dafl': {'humanoid': 418.1, 'standup': 38540., 'halfcheetah': -0.387,
+             'mountaincar': 95.87, 'cartpole': 200.},
+    'gas': {'humanoid': 5833., 'standup': 155200., 'halfcheetah': 6580.,
+            'mountaincar': 95.13, 'cartpole': 200.},
+}
+
+
+def paper_score(experiment, method):
+    """The paper's score, or None where it has none."""
+    return PAPER_SCORE.get(method, {}).get(experiment)
+
+
+def configuration(experiment, method='gas', budget='paper'):
+    """See `experiments.configuration`."""
+    layers = [BASE, EXPERIMENTS[experiment], METHODS[method]]
+    if method == 'dafl' and experiment in CATEGORICAL:
+        layers.append({'objective.one_hot': (1., "DAFL's; without a meaning for Gaussian policies")})
+    return resolve(Experiment(), layers + [BUDGETS[experiment][budget]])

@@ -1,0 +1,37 @@
+"""Generators of vectors."""
+
+import tensorflow.compat.v1 as tf
+
+from gas_tf.networks.generators import Generator
+from gas_tf.networks.layers import batch_normalisation
+
+
+class MLPGenerator(Generator):
+    """noise → dense → ReLU → dense: normalised observations (section 4.3).
+
+    Args:
+      name: variable scope.
+      size: numbers of an observation.
+      noise_size: length of z.
+      hidden: units of the hidden layer.
+      standardised: whether every dimension gets mean 0 and variance 1 over
+        the batch, which is what the teacher's normaliser promises.
+
+    First weights and biases are U(±1/√fan_in).
+    """
+
+    EPSILON = 1e-5  # of the standardisation
+
+    def __init__(self, name, size, noise_size=100, hidden=256, standardised=False):
+        super().__init__(name)
+        self.standardised = standardised
+        self.layers = [
+            self._layer('dense1', [noise_size, hidden], hidden, noise_size),
+            self._layer('dense2', [hidden, size], size, hidden)]
+
+    def __call__(self, noise):
+        """Observations `[b, size]` from noise `[b, noise_size]`."""
+        (kernel1, bias1), (kernel2, bias2) = self.layers
+        x = tf.nn.relu(tf.matmul(noise, kernel1) + bias1)
+        x = tf.matmul(x, kernel2) + bias2
+        return batch_normalisation(x, self.EPSILON) if self.standardised else x

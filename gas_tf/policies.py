@@ -1,0 +1,248 @@
+"""Experiments of policies, from the command to the table.
+
+The teacher is a policy of `ppo.train`.  What it and the student see are
+observations after the teacher's normaliser: generated ones skip it.
+"""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from gas_tf import distillation, inputs, trajectories
+from gas_tf.algorithm import Distillation, check_schedule
+from gas_tf.evaluation import Evaluation
+from gas_tf.experiments.policies import paper_score
+from gas_tf.networks.generators import GeneratorBank
+from gas_tf.networks.mlp import MLPGenerator
+from gas_tf.objectives import distillation as divergence
+from gas_tf.pictures import save_observations
+from ppo.environments import Environments
+from ppo.learner import inputs_of
+from ppo.models import Policy
+from ppo.teacher import find, read_teacher
+from runs import settings
+from runs.display import duration
+from runs.errors import UserError
+from runs.record import Record
+
+#: Sub-batches of a batch: towers that fill two cores, few enough for networks
+#: whose operations cost more to start than to compute.
+TOWERS = 2
+
+#: Real observations on which the log's kl_real is measured: environments, steps.
+REAL = (16, 128)
+
+FRESH = 2 ** 31 - 1  # the step by which the last episodes are drawn
+
+
+def teacher_network(teacher):
+    """The teacher's policy under the scope `teacher`, and its values.
+
+    Args:
+      teacher: `ppo.teacher.Teacher`.
+
+    Returns:
+      (`ppo.models.Policy`, {variable name: array}).
+    """
+    network = Policy('teacher', teacher.config.model, teacher.spaces.shape, teacher.spaces.actions)
+    return network, {v.op.name: teacher.values['ppo' + v.op.name[len('teacher'):]] for v in network.variables}
+
+
+def half(widths):
+    """The paper's students: half the teacher's units in every layer."""
+    return tuple(max(1, width // 2) for width in widths)
+
+
+def source_of_inputs(config, teacher, seed):
+    """What the student learns from, as `config.inputs` says."""
+    batch_size, shape = config.schedule.batch_size, teacher.spaces.shape
+    if config.inputs == 'noise':
+        return inputs.Noise(seed, batch_size, shape, TOWERS)
+    if config.inputs == 'real':
+        return inputs.Real(seed, batch_size, trajectories.collect(teacher, config.collection, seed), TOWERS)
+    generator = config.generator
+    bank = GeneratorBank([
+        MLPGenerator('generator_%d' % i, shape[0], generator.noise_size, generator.hidden, generator.standardised)
+        for i in range(generator.count)])
+    return inputs.Generated(bank, seed, batch_size, generator.noise_size, TOWERS)
+
+
+def build(config, teacher, source, seed, unrolled=True):
+    """The graph of one distillation, in the current tf.Graph.
+
+    Args:
+      config: `experiments.policies.Experiment`; teacher: `ppo.teacher.Teacher`;
+        source: a source of inputs.
+
+    Returns:
+      (`algorithm.Distillation`, the teacher's values).
+    """
+    network, values = teacher_network(teacher)
+    model = settings.replace(teacher.config.model, 'widths', config.student.widths or half(teacher.config.model.widths))
+    student = Policy('student', model, teacher.spaces.shape, teacher.spaces.actions)
+    return Distillation(network, student, source, config, seed, unrolled), values
+
+
+class InEnvironment(Evaluation):
+    """The student's true score in the teacher's environment, its likeliest actions.
+
+    The log has `score`, `score_std` and `episode_steps` of the episodes, and
+    `kl_real`: KL(teacher ‖ student) on real observations, as a diagnostic.
+    Training sees none of it, but for the choice when to stop.
+
+    Args:
+      algorithm: a `Distillation`; teacher: `ppo.teacher.Teacher`; evaluation:
+        `experiments.policies.Evaluation`; seed: of the episodes.
+    """
+
+    metric = 'score'
+
+    def __init__(self, algorithm, teacher, evaluation, seed):
+        self.teacher, self.evaluation, self.seed = teacher, evaluation, seed
+        self.best_by = {'score': 'score', 'loss': 'L_distill'}[evaluation.stopping]
+        self.least = self.best_by == 'L_distill'
+        student, spaces = algorithm.student, teacher.spaces
+        self._observations = tf.placeholder(spaces.dtype, (None,) + spaces.shape)
+        self._mode = student(inputs_of(
+            self._observations, *[tf.constant(teacher.values[name])
+                                  for name in ('normalizer/mean', 'normalizer/std')])).distribution.mode()
+        real = trajectories.play(teacher, *REAL, False, seed)
+        self._real = real.reshape((-1,) + spaces.shape)
+        self._batch = tf.placeholder(tf.float32, self._real.shape)
+        self._kl = tf.reduce_mean(divergence(
+            algorithm.teacher(self._batch).distribution, student(self._batch).distribution))
+        self._environments = self._games(evaluation.episodes)
+
+    def _games(self, episodes):
+        return Environments(self.teacher.config.environment, episodes, self.seed, stream='evaluation')
+
+    def _decide(self, session):
+        return lambda observations: session.run(self._mode, {self._observations: observations})
+
+    def __call__(self, session, step):
+        played = self._environments.play(self._decide(session), step)
+        scores = [score for score, _ in played]
+        return {'score': float(np.mean(scores)), 'score_std': _std(scores),
+                'episode_steps': float(np.mean([steps for _, steps in played])),
+                'kl_real': float(session.run(self._kl, {self._batch: self._real}))}
+
+    def of_the_kept(self, session, rows):
+        """`fresh`: its score in episodes that chose nothing; `random`: uniform
+        actions there; `by_loss`: the evaluation that the least L_distill, which
+        needs no simulator, would have chosen."""
+        games = self._games(self.evaluation.fresh_episodes)
+        spaces = [game.env.action_space for game in games.simulations]
+        for number, space in enumerate(spaces):
+            space.seed(self.seed + number)
+        by_loss = min(rows, key=lambda row: row['L_distill'])
+        result = {'fresh': _summary(games.play(self._decide(session), FRESH)),
+                  'random': _summary(games.play(
+                      lambda observations: [space.sample() for space in spaces[:len(observations)]], FRESH)),
+                  'by_loss': {'step': by_loss['student_step'], 'score': by_loss['score']}}
+        games.close()
+        self._environments.close()
+        return result
+
+    def shown(self, value):
+        return '%.1f' % value
+
+
+def _std(scores):
+    return float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.
+
+
+def _summary(played):
+    scores = [score for score, _ in played]
+    return {'score': float(np.mean(scores)), 'score_std': _std(scores), 'episodes': len(scores)}
+
+
+class Task:
+    """One experiment, method and budget on a teacher.
+
+    Args:
+      options: `command.options_of`; sources: of its settings.
+      display: where progress is shown; devices: the session's, for records.
+
+    Raises:
+      UserError: the settings do not fit each other.
+    """
+
+    def __init__(self, options, sources, display, devices):
+        self.options, self.sources = options, sources
+        self.display, self.devices = display, devices
+        self.config = options.settings
+        check_schedule(self.config.schedule, self.config.generator.count)
+
+    def prepare(self):
+        """Reads the teacher.
+
+        Raises:
+          UserError: there is none, or the settings do not fit it.
+        """
+        config = self.config
+        self.teacher = read_teacher(find(config.teacher or self.options.experiment))
+        if len(self.teacher.spaces.shape) != 1 or self.teacher.config.model.body != 'mlp':
+            raise UserError('the teacher in %s sees frames: only vectors can be generated' % self.teacher.path)
+        layers = len(self.teacher.config.model.widths)
+        if config.student.widths and len(config.student.widths) != layers:
+            raise UserError('student.widths: the teacher has %d layers, give as many numbers' % layers)
+        if config.objective.one_hot and self.teacher.spaces.actions.kind == 'gaussian':
+            raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
+        if config.inputs == 'real' and config.collection.transitions < config.schedule.batch_size:
+            raise UserError('collection.transitions is %d: give schedule.batch_size (%d) or more' % (
+                config.collection.transitions, config.schedule.batch_size))
+
+    def run(self, seed):
+        """Distils, or continues, or returns what is finished: the content of result.json.
+
+        Raises:
+          UserError: the folder holds another run, the disk refuses, a
+            simulator is missing, or training diverged.
+        """
+        config, options = self.config, self.options
+        name = options.experiment, options.method, options.budget
+        fields = dict(settings.fields(config, self.sources), **{'teacher.fingerprint': {
+            'value': self.teacher.fingerprint, 'source': 'its weights'}})
+        with Record(distillation.folder(options.out, *name, seed), fields) as record:
+            if record.result():
+                return record.result()
+            with tf.Graph().as_default():
+                algorithm, values = build(config, self.teacher, source_of_inputs(config, self.teacher, seed), seed)
+                return distillation.distil_recorded(
+                    record, algorithm, values, InEnvironment(algorithm, self.teacher, config.evaluation, seed),
+                    self.display, '%s %s seed %d' % (name[:2] + (seed,)), {'teacher': self.teacher.fingerprint},
+                    self.devices, save_observations, config.evaluation.patience, experiment=name[0], method=name[1],
+                    seed=seed, budget=name[2], teacher=self.teacher.scores['score'], paper=paper_score(*name[:2]))
+
+    def table(self, results):
+        """Teacher, students, random policy and the paper's row."""
+        options, teacher = self.options, self.teacher.scores['score']
+        random = float(np.mean([result['random']['score'] for result in results]))
+        name = options.experiment, options.method, options.budget
+
+        def row(title, shown, score, more=('', '', '')):
+            return (title, shown, _percent(score / teacher) if teacher > 0 else '',
+                    _percent((score - random) / (teacher - random))) + more
+
+        rows = [row('teacher', '%.1f ± %.1f' % (teacher, self.teacher.scores['score_std']), teacher)]
+        for result in results:
+            fresh = result['fresh']
+            rows.append(row('student, seed %d' % result['seed'], '%.1f ± %.1f' % (fresh['score'], fresh['score_std']),
+                            fresh['score'], ('%.1f' % result['last'], '%.1f' % result['best'],
+                                             duration(result['wall_seconds']))))
+        if len(results) > 1:
+            scores = [result['fresh']['score'] for result in results]
+            rows.append(row('mean ± std of %d' % len(scores), '%.1f ± %.1f' % (np.mean(scores), _std(scores)),
+                            np.mean(scores)))
+        rows.append(row('random policy', '%.1f' % random, random))
+        paper, paper_teacher = paper_score(*name[:2]), paper_score(name[0], 'teacher')
+        if paper is not None:
+            rows.append(('paper', '%g' % paper, _percent(paper / paper_teacher), '', '', '', ''))
+        self.display.table(
+            '%s, %s, %s: score over %d fresh episodes' % (name + (results[0]['fresh']['episodes'],)),
+            ('', 'score', 'ratio*', 'normalised**', 'last', 'best', 'time'), rows,
+            ['*  to the teacher', '** (score - random) / (teacher - random)', 'teacher: %s' % self.teacher.path]
+            + ['record: %s' % distillation.folder(options.out, *name, result['seed']) for result in results])
+
+
+def _percent(share):
+    return '%.1f %%' % (100 * share)
