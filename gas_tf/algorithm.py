@@ -112,14 +112,12 @@ class Distillation:
             students = [self.student(x).distribution for x in drawn[k]]
             # Each tower's share of the batch mean has its own gradient; the
             # shares are added in a fixed order.
-            shares = [
-                tf.reduce_sum(distillation(t, s)) / self.schedule.batch_size
-                for t, s in zip(teachers, students)]
+            apart = [distillation(t, s) for t, s in zip(teachers, students)]
+            shares = [tf.reduce_sum(part) / self.schedule.batch_size
+                      for part in apart]
             by_tower = [tf.gradients(share, variables) for share in shares]
             gradients = [tf.add_n(list(parts)) for parts in zip(*by_tower)]
-            loss = batch_mean(
-                [distillation(t, s) for t, s in zip(teachers, students)])
-            return {'L_distill': loss}, self._student_optimizer.apply(
+            return {'L_distill': batch_mean(apart)}, self._student_optimizer.apply(
                 gradients, variables, self.step + k)
         return _in_turn(update, count)
 

@@ -16,7 +16,7 @@ def folder(out, experiment, method, budget, seed):
 
 
 def distil_recorded(record, algorithm, teacher_values, evaluation, display,
-                    title, extra, devices, draw, patience=0, **result):
+                    title, extra, devices, draw, patience=0, rewrites=True, **result):
     """Runs algorithm 1 to its end, from its start or its last checkpoint.
 
     Args:
@@ -29,6 +29,7 @@ def distil_recorded(record, algorithm, teacher_values, evaluation, display,
       draw: function of a path and of `algorithm.samples` that draws them.
       patience: student updates without a better student until the end; 0: all
         of the schedule's.
+      rewrites: as of `determinism.session_config`.
       result: what else result.json says.
 
     Returns:
@@ -37,7 +38,8 @@ def distil_recorded(record, algorithm, teacher_values, evaluation, display,
     recording = Recording(
         record, [v.op.name for v in algorithm.student.variables],
         evaluation.metric, evaluation.best_by, evaluation.least)
-    with determinism.new_session(tf.get_default_graph()) as session:
+    with determinism.new_session(
+            tf.get_default_graph(), rewrites=rewrites) as session:
         facts = record.write_provenance(extra, devices)
         algorithm.start(session, teacher_values)
         values = recording.resume()

@@ -4,6 +4,10 @@ The teacher is a policy of `ppo.train`.  What it and the student see are
 observations after the teacher's normaliser: generated ones skip it.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -18,7 +22,7 @@ from gas_tf.pictures import save_observations
 from ppo.environments import Environments
 from ppo.learner import inputs_of
 from ppo.models import Policy
-from ppo.teacher import find, read_teacher
+from ppo.teacher import COMMITTED, find, read_teacher
 from runs import settings
 from runs.display import duration
 from runs.errors import UserError
@@ -27,6 +31,9 @@ from runs.record import Record
 #: Sub-batches of a batch: towers that fill two cores, few enough for networks
 #: whose operations cost more to start than to compute.
 TOWERS = 2
+
+#: The bits are to be those of updates in a session call each.
+REWRITES = False
 
 #: Real observations on which the log's kl_real is measured: environments, steps.
 REAL = (16, 128)
@@ -173,13 +180,13 @@ class Task:
         check_schedule(self.config.schedule, self.config.generator.count)
 
     def prepare(self):
-        """Reads the teacher.
+        """Obtains the teacher: named, committed, trained before, or trained now.
 
         Raises:
           UserError: there is none, or the settings do not fit it.
         """
         config = self.config
-        self.teacher = read_teacher(find(config.teacher or self.options.experiment))
+        self.teacher = read_teacher(find(config.teacher) if config.teacher else self._own_teacher())
         if len(self.teacher.spaces.shape) != 1 or self.teacher.config.model.body != 'mlp':
             raise UserError('the teacher in %s sees frames: only vectors can be generated' % self.teacher.path)
         layers = len(self.teacher.config.model.widths)
@@ -190,6 +197,19 @@ class Task:
         if config.inputs == 'real' and config.collection.transitions < config.schedule.batch_size:
             raise UserError('collection.transitions is %d: give schedule.batch_size (%d) or more' % (
                 config.collection.transitions, config.schedule.batch_size))
+
+    def _own_teacher(self):
+        """The folder of the experiment's teacher."""
+        experiment, out = self.options.experiment, self.options.out
+        own = Path(out) / experiment / 'ppo' / 'seed-0'
+        for folder in (COMMITTED / experiment, own):
+            if (folder / 'teacher.json').exists():
+                return folder
+        self.display.line('%s has no teacher yet: it is trained first, in one process' % experiment)
+        command = [sys.executable, '-m', 'ppo.train', experiment, '--out', out]
+        if subprocess.call(command):
+            raise UserError('there is no teacher of %s; what was said above is why' % experiment)
+        return own
 
     def run(self, seed):
         """Distils, or continues, or returns what is finished: the content of result.json.
@@ -210,8 +230,8 @@ class Task:
                 return distillation.distil_recorded(
                     record, algorithm, values, InEnvironment(algorithm, self.teacher, config.evaluation, seed),
                     self.display, '%s %s seed %d' % (name[:2] + (seed,)), {'teacher': self.teacher.fingerprint},
-                    self.devices, save_observations, config.evaluation.patience, experiment=name[0], method=name[1],
-                    seed=seed, budget=name[2], teacher=self.teacher.scores['score'], paper=paper_score(*name[:2]))
+                    self.devices, save_observations, config.evaluation.patience, REWRITES, experiment=name[0],
+                    method=name[1], seed=seed, budget=name[2], teacher=self.teacher.scores['score'], paper=paper_score(*name[:2]))
 
     def table(self, results):
         """Teacher, students, random policy and the paper's row."""

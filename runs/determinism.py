@@ -10,26 +10,33 @@ import operator
 import os
 
 import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from runs.streams import random_state, stream_key  # noqa: F401 (the other half of this module)
 from runs.threads import thread_counts
 
 
-def session_config(intra_op=1, inter_op=None):
+def session_config(intra_op=1, inter_op=None, rewrites=True):
     """A tf.ConfigProto with fixed thread counts.
 
     intra_op = 1 because the order in which an op's threads add up decides the
     last bits; what runs side by side are whole ops. inter_op None: as many as
     usable cores. TF_NUM_INTRAOP_THREADS / TF_NUM_INTEROP_THREADS override both.
     GPU memory is taken as it is needed, so that several runs share one GPU.
+
+    rewrites: whether TensorFlow may rewrite sums and products and merge equal
+    operations. What it makes of one operation depends on all others of the
+    graph, and so do the last bits.
     """
     intra_op, inter_op = thread_counts(intra_op, inter_op)
     config = tf.ConfigProto(intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op)
     config.gpu_options.allow_growth = True
+    if not rewrites:
+        config.graph_options.rewrite_options.arithmetic_optimization = RewriterConfig.OFF
     return config
 
 
-def new_session(graph, intra_op=1, inter_op=None):
+def new_session(graph, intra_op=1, inter_op=None, rewrites=True):
     """A tf.Session on `graph`; every session of these packages comes from here.
 
     The first session of a process fixes the sizes of its thread pools for good,
@@ -37,7 +44,7 @@ def new_session(graph, intra_op=1, inter_op=None):
     """
     # Read when cuDNN is first used: it must be set before a session exists.
     os.environ.setdefault("TF_CUDNN_DETERMINISTIC", "1")
-    return tf.Session(graph=graph, config=session_config(intra_op, inter_op))
+    return tf.Session(graph=graph, config=session_config(intra_op, inter_op, rewrites))
 
 
 def stateless_seed(seed, stream, step):
