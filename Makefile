@@ -30,6 +30,7 @@ simulators: $(SIMULATORS)
 
 bench: $(INSTALLED) $(SIMULATORS) $(TORCH_INSTALLED) $(PEERS_INSTALLED)
 	$(PY) -m runs.benchmarks.student_step --torch-python $(TORCH_VENV)/bin/python
+	$(PY) -m runs.benchmarks.policy_step --torch-python $(TORCH_VENV)/bin/python
 	$(PY) -m runs.benchmarks.ppo_steps --peers $(PEERS)
 
 clean:

@@ -40,9 +40,7 @@ class Generated:
 
     def sub_batches(self, stream, step, k=0):
         """Lists of inputs, generator by generator; fresh noise for every step."""
-        drawn = self.bank(self.noise(stream, step + k))
-        return [part for x in drawn for part in tf.split(x, self._parts, axis=0)
-                ] if self._parts > 1 else drawn
+        return self.bank(self.noise(stream, step + k), self._parts)
 
     def feed(self, step, count=1):
         return {}

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ppo.distributions import Categorical, DiagGaussian
-from ppo.network import Network, Outputs, constant, orthogonal
+from ppo.network import Network, Outputs, affine, constant, orthogonal
 from runs.errors import UserError
 
 #: distribution: of the actions for each observation; value: float `[B]`.
@@ -54,7 +54,7 @@ class Policy(Network):
     def __call__(self, observations):
         """`network.Outputs` for normalised observations `[B, ...]`."""
         hidden = self.body(observations)
-        output = _affine(hidden, self.head)
+        output = affine(hidden, *self.head)
         if self.actions.kind == 'categorical':
             return Outputs(Categorical(output), hidden)
         return Outputs(DiagGaussian(output, self.log_std), hidden)
@@ -77,7 +77,7 @@ class ActorCritic(Policy):
         distribution, hidden = super().__call__(observations)
         if self.value_body:
             hidden = self.value_body(observations)
-        return Answer(distribution, tf.squeeze(_affine(hidden, self.value_head), axis=1))
+        return Answer(distribution, tf.squeeze(affine(hidden, *self.value_head), axis=1))
 
 
 class MLP:
@@ -92,7 +92,7 @@ class MLP:
     def __call__(self, x):
         x = _flat(x)
         for layer in self.layers:
-            x = tf.tanh(_affine(x, layer))
+            x = tf.tanh(affine(x, *layer))
         return x
 
 
@@ -118,7 +118,7 @@ class Nature:
     def __call__(self, x):
         for (kernel, bias), stride in self.layers:
             x = tf.nn.relu(tf.nn.conv2d(x, kernel, stride, 'VALID') + bias)
-        return tf.nn.relu(_affine(_flat(x), self.dense))
+        return tf.nn.relu(affine(_flat(x), *self.dense))
 
 
 class Impala:
@@ -147,12 +147,7 @@ class Impala:
             x = tf.nn.max_pool2d(_same(x, first), 3, 2, 'SAME')
             for one, two in blocks:
                 x += _same(tf.nn.relu(_same(tf.nn.relu(x), one)), two)
-        return tf.nn.relu(_affine(_flat(tf.nn.relu(x)), self.dense))
-
-
-def _affine(x, layer):
-    kernel, bias = layer
-    return tf.matmul(x, kernel) + bias
+        return tf.nn.relu(affine(_flat(tf.nn.relu(x)), *self.dense))
 
 
 def _same(x, layer):

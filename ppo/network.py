@@ -37,6 +37,25 @@ def orthogonal(gain):
     return law
 
 
+def affine(x, kernel, bias):
+    """x · kernel + bias, `[b, n]`, for x `[b, m]` and kernel `[m, n]`.
+
+    Where n < m the gradient by the kernel is computed transposed: products with
+    few columns leave most of the processor's lanes empty.
+    """
+    @tf.custom_gradient
+    def product(x, kernel):
+        def gradient(upstream):
+            if int(kernel.shape[1]) < int(kernel.shape[0]):
+                by_kernel = tf.transpose(tf.matmul(upstream, x, transpose_a=True))
+            else:
+                by_kernel = tf.matmul(x, upstream, transpose_a=True)
+            return tf.matmul(upstream, kernel, transpose_b=True), by_kernel
+        return tf.matmul(x, kernel), gradient
+
+    return tf.nn.bias_add(product(x, tf.convert_to_tensor(kernel)), bias)
+
+
 class Network:
     """Variables under one name, and how each is drawn.
 

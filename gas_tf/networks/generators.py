@@ -25,9 +25,12 @@ class Generator(Network):
 
     Attributes:
       stddev: of the first weights, biases zero; 0: U(±1/√fan_in) for both.
+      couples_examples: whether what is drawn from one noise vector depends on
+        the others of the batch.
     """
 
     stddev = 0.
+    couples_examples = True
 
     def _layer(self, name, shape, outputs, fan_in):
         """The kernel of `shape` and the bias of `outputs` numbers."""
@@ -111,8 +114,8 @@ class DAFLGenerator(Generator):
     EPSILON = 1e-5  # of the first and the last batch-norm
 
     def __init__(self, name, noise_size=100, widths=(128, 128, 64), image=IMAGE,
-                 output='tanh', pixel_range=(-1., 1.), leak=0.2, epsilon=0.8,
-                 stddev=0.):
+                 output='tanh', leak=0.2, epsilon=0.8, stddev=0.,
+                 pixel_range=(-1., 1.)):
         super().__init__(name)
         self.widths, self.output = tuple(widths), output
         self.pixel_range = pixel_range
@@ -184,14 +187,23 @@ class GeneratorBank:
             values.update(generator.initial_values(seed, draw))
         return values
 
-    def __call__(self, noise):
-        """Sub-batches of inputs, one per generator.
+    def __call__(self, noise, parts=1):
+        """Sub-batches of inputs, generator by generator.
 
         Args:
           noise: `[b, noise_size]`, b a multiple of the number of generators.
+          parts: how many sub-batches each generator's slice is cut in.
 
         Returns:
-          list of `[b / G, ...]`; concatenated, they are the batch.
+          list of `[b / G / parts, ...]`; concatenated, they are the batch.
         """
-        parts = tf.split(noise, len(self.generators), axis=0)
-        return [g(part) for g, part in zip(self.generators, parts)]
+        drawn = []
+        for generator, z in zip(self.generators, tf.split(
+                noise, len(self.generators), axis=0)):
+            if parts == 1:
+                drawn.append(generator(z))
+            elif generator.couples_examples:
+                drawn += tf.split(generator(z), parts, axis=0)
+            else:
+                drawn += [generator(part) for part in tf.split(z, parts, axis=0)]
+        return drawn

@@ -4,6 +4,7 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf.networks.generators import Generator
 from gas_tf.networks.layers import batch_normalisation
+from ppo.network import affine
 
 
 class MLPGenerator(Generator):
@@ -24,14 +25,13 @@ class MLPGenerator(Generator):
 
     def __init__(self, name, size, noise_size=100, hidden=256, standardised=False):
         super().__init__(name)
-        self.standardised = standardised
+        self.standardised = self.couples_examples = standardised
         self.layers = [
             self._layer('dense1', [noise_size, hidden], hidden, noise_size),
             self._layer('dense2', [hidden, size], size, hidden)]
 
     def __call__(self, noise):
         """Observations `[b, size]` from noise `[b, noise_size]`."""
-        (kernel1, bias1), (kernel2, bias2) = self.layers
-        x = tf.nn.relu(tf.matmul(noise, kernel1) + bias1)
-        x = tf.matmul(x, kernel2) + bias2
+        first, second = self.layers
+        x = affine(tf.nn.relu(affine(noise, *first)), *second)
         return batch_normalisation(x, self.EPSILON) if self.standardised else x

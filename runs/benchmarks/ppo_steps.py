@@ -9,7 +9,6 @@ and with one, and synchronously; the limit is what the simulator alone does on
 all cores.
 """
 
-import argparse
 import collections
 import json
 import os
@@ -20,7 +19,7 @@ import sys
 import time
 
 from ppo.experiments import configuration
-from runs.benchmarks.student_step_work import sgemm
+from runs.benchmarks.beside import BUSY, sgemm
 from runs.command import Parser, guarded
 from runs.display import Display
 from runs.errors import UserError
@@ -30,7 +29,6 @@ from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
 
 LONGEST = 600  # seconds of one process
-BUSY = 0.3  # load per core above which a warning is due before the start
 PEER = 'stable-baselines PPO2'
 PEERS = ROOT / '.peers'
 OUT = ROOT / 'runs' / 'results' / 'benchmarks' / 'ppo_steps.json'

@@ -20,8 +20,9 @@ import time
 
 import numpy as np
 
-from runs.benchmarks.student_step_peer import LAYOUTS, Differs, Peer, check_same
-from runs.benchmarks.student_step_work import BLOCK_SECONDS, STEPS, WORKS, Ours, settings_of, sgemm, step_flops
+from runs.benchmarks.beside import (
+    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Differs, Peer, check_same, sgemm, timed)
+from runs.benchmarks.student_step_work import STEPS, WORKS, Ours, settings_of, step_flops
 from runs.display import Display
 from runs.errors import UserError
 from runs.files import atomic_write, json_text, user_errors
@@ -29,44 +30,12 @@ from runs.provenance import cpu
 from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
 
-BUSY = 0.3    # load per core above which a warning is due before the start
-QUIET = 0.05  # share of the cores that other processes may take meanwhile
 TARGETS = {'student': 1.3, 'generator': 1.}  # least ratios
-TORCH_PYTHON = ROOT / '.venv-torch' / 'bin' / 'python'
+LAYOUTS = ('contiguous', 'channels_last')
+TERMS = {'student': ('L_distill',),
+         'generator': ('H_each', 'H_mean', 'activation', 'L_adapt')}
+PEER_SCRIPT = pathlib.Path(__file__).with_name('student_step_torch.py')
 OUT = ROOT / 'runs' / 'results' / 'benchmarks' / 'student_step.json'
-
-
-def busy_seconds():
-    """Processor seconds that the whole machine has worked, its host's share too."""
-    with open('/proc/stat') as file:
-        fields = [int(field) for field in file.readline().split()[1:9]]
-    # user, nice, system, idle, waiting, interrupts, soft interrupts, stolen
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf('SC_CLK_TCK')
-
-
-def timed(ours, peer, step, options):
-    """Times steps in alternating blocks.
-
-    Returns:
-      ({side: list of blocks of milliseconds}, list over rounds of the cores
-      that other processes kept busy meanwhile).
-    """
-    def others():
-        return (busy_seconds() - time.process_time()
-                - peer.ask('usage')['cpu_seconds'], time.perf_counter())
-
-    sides = {name: [] for name in ('ours',) + LAYOUTS}
-    other_cores = []
-    for _ in range(options.blocks):
-        used, start = others()
-        sides['ours'].append(ours.time(step, options.steps))
-        for layout in LAYOUTS:
-            sides[layout].append(peer.ask(
-                'time', layout=layout, step=step, count=options.steps,
-                seconds=BLOCK_SECONDS)['ms'])
-        used_after, end = others()
-        other_cores.append(max(0., (used_after - used) / (end - start)))
-    return sides, other_cores
 
 
 def row(name, step, sides, flops, gflops):
@@ -101,7 +70,7 @@ def measure(options, display):
     rows, source = [], source_commit()
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, 'weights.npz')
-        with Peer(options.torch_python, cores) as peer:
+        with Peer(PEER_SCRIPT, options.torch_python, cores) as peer:
             version = peer.version
             rates = dict(sgemm(cores), PyTorch=peer.ask('sgemm')['gflops'])
         gflops = max(rates.values())
@@ -109,17 +78,17 @@ def measure(options, display):
             ours = Ours(settings_of(name))
             np.savez(weights, **ours.start())
             for checking in (True, False):  # two processes: the peer's memory
-                with Peer(options.torch_python, cores) as peer:
+                with Peer(PEER_SCRIPT, options.torch_python, cores) as peer:
                     peer.ask('build', work=ours.work, weights=weights)
                     if checking:
-                        relative = check_same(ours, peer, folder)
+                        relative = check_same(ours, peer, LAYOUTS, TERMS, folder)
                         display.line('%s: losses and gradients as PyTorch %s '
                                      'within %.0e' % (name, version, relative))
                         continue
                     ours.start()
                     flops = step_flops(ours.work)
                     for step in STEPS:
-                        sides, others = timed(ours, peer, step, options)
+                        sides, others = timed(ours, peer, LAYOUTS, step, options)
                         # Ours is one process: the peak of all works so far.
                         rows.append(dict(
                             row(name, step, sides, flops[step], gflops),

@@ -237,9 +237,9 @@ class Peer:
         self.trainers = {name: Trainer(work, self.arrays, name) for name in LAYOUTS}
         return {}
 
-    def compare(self, layout, step, noise, out):
+    def compare(self, variant, step, noise, out):
         """The terms of one step on given noise; its gradients go to `out`."""
-        trainer = Trainer(self.work, self.arrays, layout)
+        trainer = Trainer(self.work, self.arrays, variant)
         terms = getattr(trainer, step + '_step')(torch.from_numpy(np.load(noise)))
         gradients = {}
         for name, module in trainer.named.items():
@@ -248,9 +248,9 @@ class Peer:
         np.savez(out, **gradients)
         return {'terms': terms}
 
-    def time(self, layout, step, count, seconds):
+    def time(self, variant, step, count, seconds):
         """Milliseconds of up to `count` steps, after one that is discarded."""
-        run = getattr(self.trainers[layout], step + '_step')
+        run = getattr(self.trainers[variant], step + '_step')
         run()
         times, start = [], time.perf_counter()
         while len(times) < count and (
@@ -276,12 +276,11 @@ class Peer:
                 'cpu_seconds': time.process_time()}
 
 
-def main():
+def main(peer):
     """Answers commands until standard input ends."""
     # What a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
-    peer = Peer()
     for line in sys.stdin:
         command = json.loads(line)
         reply = getattr(peer, command.pop('do'))(**command)
@@ -290,4 +289,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    main(Peer())

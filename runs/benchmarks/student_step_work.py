@@ -1,10 +1,7 @@
 """What `student_step` times: the works, their arithmetic, and our side of them."""
 
-import os
 import time
 from collections import Counter
-
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -13,10 +10,10 @@ from gas_tf import experiments, images
 from gas_tf.data.dataset import Dataset
 from gas_tf.data.sources import SOURCES
 from runs import determinism
+from runs.benchmarks.beside import BLOCK_SECONDS
 from runs.settings import resolve
 
 STEPS = ('student', 'generator')
-BLOCK_SECONDS = 4.  # a block of slow steps ends here, after at least two
 
 #: Settings over `mnist`, method `gas`, by the name of a row's work.
 WORKS = {
@@ -148,7 +145,9 @@ class Ours:
 
     def run(self, step, session=None):
         """One step; its loss terms."""
-        return getattr(self.algorithm, step + '_step')(session or self.session)
+        updates = {'student': self.algorithm.update_student,
+                   'generator': self.algorithm.update_generators}
+        return updates[step](session or self.session)[0]
 
     def time(self, step, count, seconds=BLOCK_SECONDS):
         """Milliseconds of up to `count` steps, after one that is discarded."""
@@ -188,30 +187,3 @@ class _Traced:
                 self.ms[op or node.node_name] += 1e-3 * (
                     node.op_end_rel_micros - node.op_start_rel_micros)
         return values
-
-
-def sgemm(cores, size=2048, repeats=5):
-    """GFLOP/s of matrix products in this process, the best of several.
-
-    TensorFlow multiplies one pair per core side by side, as a step's towers
-    run; NumPy uses its own threads.
-    """
-    def best(run, products):
-        times = []
-        for _ in range(repeats):
-            before = time.perf_counter()
-            run()
-            times.append(time.perf_counter() - before)
-        return products * 2e-9 * size ** 3 / min(times)
-
-    a = np.random.RandomState(0).rand(size, size).astype(np.float32)
-    with tf.Graph().as_default() as graph:
-        variables = [tf.get_variable('a%d' % core, initializer=a + core)
-                     for core in range(cores)]
-        # One element of each is fetched: TensorFlow drops a product whose
-        # value nobody reads.
-        products = [tf.matmul(v, v)[0, 0] for v in variables]
-        with determinism.new_session(graph) as session:
-            session.run(tf.global_variables_initializer())
-            rate = best(lambda: session.run(products), cores)
-    return {'TensorFlow': rate, 'NumPy': best(lambda: a.dot(a), 1)}

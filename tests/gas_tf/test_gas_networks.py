@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 from gas_tf.experiments.images import LENET5, LENET5_HALF
 from gas_tf.networks.generators import DCGAN, DAFLGenerator, GeneratorBank
 from gas_tf.networks.lenet import LeNet
+from gas_tf.networks.mlp import MLPGenerator
 from ppo.network import Network, constant, normal, uniform_fan_in
 from runs import determinism
 
@@ -178,6 +179,10 @@ def plain_dafl(values, noise, widths, image, output, leak, epsilon):
     else:
         x = rectified(norm(conv(doubled(rectified(x)), 1), 1))
         x = conv(doubled(x), 2)
+    if output == 'pixels':  # between -.4 and 2.8
+        last = 'g/bn%d/' % len(widths)
+        x = normalised(x, 1e-5) * values[last + 'scale'] + values[last + 'offset']
+        return -.4 + 3.2 * (np.tanh(x) + 1) / 2
     return normalised(np.tanh(x) if output == 'tanh' else x, 1e-5)
 
 
@@ -224,10 +229,11 @@ def check_generator(build, plain, image, scale):
 
 @pytest.mark.parametrize('widths, image, output, leak, epsilon', [
     ((10, 9, 8), (32, 32, 1), 'tanh', .2, .8), ((9, 10, 4), (24, 40, 3), 'linear', 0., 1e-5),
-    ((9, 5), (28, 28, 1), 'tanh', 0., 1e-5), ((5, 10), (32, 32, 3), 'linear', .2, .8)])
+    ((9, 5), (28, 28, 1), 'tanh', 0., 1e-5), ((5, 10), (32, 32, 3), 'linear', .2, .8),
+    ((9, 5), (32, 32, 1), 'pixels', 0., 1e-5), ((10, 9, 8), (32, 32, 3), 'pixels', .2, .8)])
 def test_dafl_generator_equals_numpy(widths, image, output, leak, epsilon):
     check_generator(
-        lambda: DAFLGenerator('g', 4, widths, image, output, leak, epsilon),
+        lambda: DAFLGenerator('g', 4, widths, image, output, leak, epsilon, pixel_range=(-.4, 2.8)),
         lambda values, noise: plain_dafl(values, noise, widths, image, output, leak, epsilon),
         image, .3)
 
@@ -421,3 +427,18 @@ def test_a_network_knows_its_own_variables_alone():
         w = two.add_variable('a/kernel', [4], constant(2.))
         assert one.variables == [v] and one.parameters == 6
         assert two.variables == [w] and list(two.initial_values(0)) == ['two/a/kernel']
+
+
+def test_bank_cuts_slices_in_parts():
+    """Before the generator where each example is drawn alone, after it where statistics couple them."""
+    noise = np.random.RandomState(0).uniform(-1, 1, (12, 4)).astype(np.float32)
+    for standardised in (False, True):
+        with tf.Graph().as_default() as graph:
+            bank = GeneratorBank([MLPGenerator('generator_%d' % i, 3, 4, 5, standardised) for i in range(2)])
+            whole, parts = bank(tf.constant(noise)), bank(tf.constant(noise), 3)
+            with determinism.new_session(graph) as session:
+                for generator in bank.generators:
+                    load(session, generator, generator.initial_values(0))
+                whole, parts = session.run([whole, parts])
+        assert [part.shape for part in parts] == [(2, 3)] * 6
+        np.testing.assert_allclose(np.concatenate(parts), np.concatenate(whole), rtol=1e-5, atol=1e-6)

@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 
 from ppo.experiments import Model
 from ppo.models import ActorCritic
+from ppo.network import affine
 from ppo.spaces import Actions
 from runs import determinism
 
@@ -100,3 +101,20 @@ def test_first_weights_are_orthogonal_and_the_first_policy_hardly_moves():
     np.testing.assert_allclose(second @ second.T, 2. * np.eye(6), atol=1e-5)
     assert abs(values['ppo/policy/head/kernel']).max() < .02
     assert not values['ppo/policy/log_std'].any()
+
+
+@pytest.mark.parametrize('shape', [(5, 4, 3), (5, 3, 4), (1, 7, 1)])
+def test_a_dense_layer_equals_the_plain_product_and_so_do_its_gradients(shape):
+    rows, inputs, outputs = shape
+    random = np.random.RandomState(0)
+    values = [random.randn(rows, inputs), random.randn(inputs, outputs), random.randn(outputs)]
+    up = random.randn(rows, outputs)
+    with tf.Graph().as_default() as graph:
+        given = [tf.constant(value, tf.float32) for value in values]
+        y = affine(*given)
+        gradients = tf.gradients(y, given, tf.constant(up, tf.float32))
+        with determinism.new_session(graph) as session:
+            found = session.run([y] + gradients)
+    x, kernel, bias = values
+    for array, expected in zip(found, [x @ kernel + bias, up @ kernel.T, x.T @ up, up.sum(axis=0)]):
+        np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-5)

@@ -8,8 +8,10 @@ import types
 import numpy as np
 import pytest
 
-from runs.benchmarks import student_step, student_step_peer
-from runs.benchmarks.student_step_work import (STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of, sgemm,
+from runs.benchmarks import beside, student_step
+from runs.benchmarks.beside import sgemm
+from runs.benchmarks.student_step import LAYOUTS, PEER_SCRIPT, TERMS
+from runs.benchmarks.student_step_work import (STEPS, WORKS, Ours, generator_layers, lenet_layers, settings_of,
                                                step_flops)
 from runs.display import Display
 from runs.errors import UserError
@@ -56,10 +58,10 @@ def test_the_steps_by_hand():
 def test_a_difference_in_one_array_is_found_whatever_its_size():
     ours = {'student/a': np.full(9, 100.), 'student/b': np.full(4, 1.)}
     theirs = {'student/a': np.full(9, 100.), 'student/b': np.full(4, 1.01)}
-    relative, name = student_step_peer.difference(ours, theirs)
+    relative, name = beside.difference(ours, theirs)
     assert name == 'student/b' and relative == pytest.approx(0.01)
-    with pytest.raises(student_step_peer.Differs):
-        student_step_peer.difference(ours, {'student/a': np.ones(9)})
+    with pytest.raises(beside.Differs):
+        beside.difference(ours, {'student/a': np.ones(9)})
 
 
 def test_a_row_takes_the_faster_layout():
@@ -80,7 +82,7 @@ def test_a_missing_pytorch_is_one_line(tmp_path, capsys):
 
 def test_an_environment_without_torch_is_an_error_of_the_user(tmp_path):
     with pytest.raises(UserError):
-        student_step_peer.Peer('/bin/false', 1)
+        beside.Peer(PEER_SCRIPT, '/bin/false', 1)
 
 
 @needs_torch
@@ -89,15 +91,15 @@ def test_both_sides_compute_the_same(name, tmp_path):
     ours = Ours(tiny(name), seed=1)
     weights = str(tmp_path / 'weights.npz')
     np.savez(weights, **ours.start())
-    with student_step_peer.Peer(TORCH, 1) as peer:
+    with beside.Peer(PEER_SCRIPT, TORCH, 1) as peer:
         peer.ask('build', work=ours.work, weights=weights)
-        assert student_step_peer.check_same(ours, peer, str(tmp_path)) < student_step_peer.TOLERANCE
+        assert beside.check_same(ours, peer, LAYOUTS, TERMS, str(tmp_path)) < beside.TOLERANCE
         wrong = dict(ours.start())
         kernel = wrong['generator_1/dense/kernel']
         np.savez(weights, **dict(wrong, **{'generator_1/dense/kernel': kernel[::-1]}))
         peer.ask('build', work=ours.work, weights=weights)
-        with pytest.raises(student_step_peer.Differs):
-            student_step_peer.check_same(ours, peer, str(tmp_path))
+        with pytest.raises(beside.Differs):
+            beside.check_same(ours, peer, LAYOUTS, TERMS, str(tmp_path))
     ours.session.close()
 
 
@@ -124,10 +126,10 @@ def test_a_product_is_computed_when_its_rate_is_measured():
 
 
 def test_other_work_is_seen():
-    before, start = student_step.busy_seconds(), time.process_time()
+    before, start = beside.busy_seconds(), time.process_time()
     while time.process_time() - start < 0.3:
         pass
-    assert student_step.busy_seconds() - before > 0.25
+    assert beside.busy_seconds() - before > 0.25
 
 
 def test_the_profile_names_ops():
