@@ -90,7 +90,7 @@ class Distillation:
         self.state = State(trained)
         self._teacher_state = State(named(teacher.variables))
 
-    def _towers(self, stream, k=0):
+    def towers(self, stream, k=0):
         """Teacher and student on each sub-batch of the inputs of step + k."""
         images = self.inputs.sub_batches(stream, self.step, k)
         teachers = [self.teacher(x) for x in images]
@@ -105,11 +105,11 @@ class Distillation:
                  for k in range(count)]
         taught = [[self.teacher(x).distribution for x in images]
                   for images in drawn]
-        variables = self.student.variables
 
         def update(k):
             teachers = taught[k]
             students = [self.student(x).distribution for x in drawn[k]]
+            variables = self.student.variables
             # Each tower's share of the batch mean has its own gradient; the
             # shares are added in a fixed order.
             apart = [distillation(t, s) for t, s in zip(teachers, students)]
@@ -126,7 +126,7 @@ class Distillation:
         objective, variables = self.objective, self.inputs.bank.variables
 
         def update(k):
-            _, teachers, features, students = self._towers('generator noise', k)
+            _, teachers, features, students = self.towers('generator noise', k)
             gamma = decayed(objective.gamma, objective.gamma_decay,
                             self.step + k, self.schedule.generator_steps)
             terms = generator_terms(
@@ -140,7 +140,7 @@ class Distillation:
         return _in_turn(update, count)
 
     def _build_monitor(self):
-        inputs, teachers, _, _ = self._towers('monitor noise')
+        inputs, teachers, _, _ = self.towers('monitor noise')
         return {'inputs': inputs, 'probs': [
             t.probs for t in teachers if isinstance(t, Categorical)]}
 
@@ -215,7 +215,7 @@ class Distillation:
 
     def agreement(self):
         """Share of a batch of fresh noise on which both give the same class."""
-        _, teachers, _, students = self._towers('agreement noise')
+        _, teachers, _, students = self.towers('agreement noise')
         return tf.reduce_mean(tf.concat(
             [tf.cast(tf.equal(t.mode(), s.mode()),
                      tf.float32) for t, s in zip(teachers, students)], axis=0))

@@ -7,15 +7,14 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from gas_tf import distillation, images, inputs
-from gas_tf.algorithm import Distillation, check_schedule
-from gas_tf.command import check_value
+from gas_tf.algorithm import Distillation
 from gas_tf.evaluation import Agreement, OnData
 from gas_tf.experiments.images import Experiment
 from gas_tf.own_networks import Built, Teacher, first_student_values
+from gas_tf.own_settings import changed, check_seed, recorded
 from gas_tf.pictures import save_samples
-from runs import determinism, devices, settings
+from runs import devices, settings
 from runs.checkpoint import fingerprint
-from runs.command import meant
 from runs.display import Display
 from runs.errors import UserError
 from runs.record import Record
@@ -65,23 +64,25 @@ def distil(teacher, student, input_shape, out, weights=None, data=None, seed=0,
         that is not finite, no gradient to the input, a setting, the disk.
     """
     display = display or Display()
-    config, sources = _settings(changes)
+    config = Experiment()
+    config, sources = changed(config, settings.default_sources(config), changes, ELSEWHERE, 'distil')
     shape = _shape(input_shape)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UserError('seed is %r: give a whole number from 0 on' % (seed,))
+    check_seed(seed)
     teacher = Teacher(teacher, weights, shape)
     if teacher.note:
         display.line(teacher.note)
-    first_values = first_student_values(student, shape, teacher.classes, seed)
+    first_values = first_student_values(student, shape, teacher, seed)
     if data:
-        data = _checked(data, shape, teacher.classes)
+        data = _checked(data, shape, teacher.size)
     with tf.Graph().as_default():
         bank = images.generator_bank(config.generator, shape, (-1., 1.))
         algorithm = Distillation(
             Built('teacher', teacher.function), Built('student', student, first_values),
             inputs.Generated(bank, seed, config.schedule.batch_size, config.generator.noise_size), config, seed)
         evaluation = OnData(algorithm.student, *data) if data else Agreement(algorithm)
-        with Record(out, _fields(config, sources, seed, shape, teacher, first_values, data)) as record:
+        fields = recorded(config, sources, ELSEWHERE, 'distil', teacher, first_values, seed=seed, input_shape=list(shape),
+                          evaluated_on=fingerprint(dict(zip(('images', 'labels'), data))) if data else None)
+        with Record(out, fields) as record:
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, evaluation, display,
                 'own models, seed %d' % seed, {'teacher': teacher.identity}, devices.found(),
@@ -96,26 +97,6 @@ def _draw(path, samples):
     save_samples(path, samples, 0.5, 0.25)
 
 
-def _settings(changes):
-    """An `Experiment` with the changes, and the sources of its fields."""
-    config = Experiment()
-    sources = settings.default_sources(config)
-    known = [name for name in settings.flatten(config) if not name.startswith(ELSEWHERE)]
-    for name, value in changes.items():
-        name = name.replace('__', '.')
-        if name not in known:
-            raise UserError('distil has no setting %r%s' % (name, meant(name, known)))
-        value = settings.typed(config, name, value)
-        check_value(name, value)
-        config = settings.replace(config, name, value)
-        sources[name] = 'distil'
-    if config.objective.lambda_activation:
-        raise UserError('objective.lambda_activation needs the features of the '
-                        'teacher, which a function to logits does not give')
-    check_schedule(config.schedule, config.generator.count)
-    return config, sources
-
-
 def _shape(given):
     """(height, width, channels) as whole numbers."""
     try:
@@ -125,19 +106,6 @@ def _shape(given):
     if len(shape) != 3 or min(shape) < 1 or shape[0] % 4 or shape[1] % 4:
         raise UserError('input_shape is %r: give (height, width, channels), both sides multiples of 4' % (given,))
     return shape
-
-
-def _fields(config, sources, seed, shape, teacher, first_values, data):
-    """What names the run: another of these is another run."""
-    fields = {name: field for name, field in settings.fields(config, sources).items()
-              if not name.startswith(ELSEWHERE)}
-    for name, value, source in (
-            ('seed', seed, 'distil'), ('input_shape', list(shape), 'distil'),
-            ('teacher.fingerprint', teacher.identity, 'its weights and answers'),
-            ('student.fingerprint', fingerprint(first_values), 'its first weights'),
-            ('evaluated_on', fingerprint(dict(zip(('images', 'labels'), data))) if data else None, 'distil')):
-        fields[name] = {'value': value, 'source': source}
-    return fields
 
 
 def _checked(data, shape, classes):

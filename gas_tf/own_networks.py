@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+from collections import namedtuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from ppo.distributions import Categorical
+from ppo.distributions import Categorical, DiagGaussian
 from ppo.network import Outputs
 from runs import determinism
 from runs.checkpoint import fingerprint
@@ -18,31 +19,76 @@ LARGE = 1024  # numbers of a SavedModel's weight that is kept once, not in each 
 FUNCTIONS = ('PartitionedCall', 'StatefulPartitionedCall')
 
 
+#: What a network of one's own is a function of, and of what: inputs, wanted: in
+#: words; read: from its answer to b inputs to (distribution, or None where it
+#: is none).
+Kind = namedtuple('Kind', 'inputs wanted read')
+
+
+def _logits(answer, rows):
+    """The `Categorical` of logits `[rows, k]`, k from 2 on."""
+    if not _is_matrix(answer, rows) or answer.shape.as_list()[1] < 2:
+        return None
+    return Categorical(tf.cast(answer, tf.float32))
+
+
+def _actions(answer, rows):
+    """As `_logits`, or the `DiagGaussian` of (mean `[rows, d]`, log_std `[d]` or `[rows, d]`)."""
+    if not isinstance(answer, (tuple, list)):
+        return _logits(answer, rows)
+    if len(answer) != 2 or not _is_matrix(answer[0], rows) or not tf.is_tensor(tf.convert_to_tensor(answer[1])):
+        return None
+    mean, log_std = [tf.cast(part, tf.float32) for part in answer]
+    if log_std.shape.as_list() not in (mean.shape.as_list(), mean.shape.as_list()[1:]):
+        return None
+    return DiagGaussian(mean, log_std)
+
+
+def _is_matrix(tensor, rows):
+    sides = tensor.shape.as_list() if tf.is_tensor(tensor) and tensor.shape.rank == 2 else None
+    return bool(sides) and sides[0] in (None, rows) and sides[1] is not None and sides[1] > 0
+
+
+CLASSIFIER = Kind('images', 'logits [b, classes]', _logits)
+POLICY = Kind('observations', 'logits [b, actions], or (mean [b, d], log_std [d] or [b, d]),', _actions)
+
+
+def raw(distribution):
+    """The tensors that a distribution was made of, the one that depends on the inputs first."""
+    if isinstance(distribution, Categorical):
+        return [distribution.logits]
+    return [distribution.mean, distribution.log_std]
+
+
 class Built:
-    """A function from images to logits as a network of the current graph.
+    """A function from inputs to a distribution as a network of the current graph.
 
     Every call shares its variables, which stand under `name`/.
     """
 
-    def __init__(self, name, function, values=None):
-        self.name, self._values, self.variables = name, values, None
-        self._template = tf.make_template(name, function, create_scope_now_=True)
+    def __init__(self, name, function, values=None, kind=CLASSIFIER):
+        self.name, self.kind, self._values, self.variables = name, kind, values, None
 
-    def __call__(self, images):
-        shape = images.shape.as_list()
+        def with_resources(inputs):
+            # See `ppo.network.Network.add_variable`.
+            tf.get_variable_scope().set_use_resource(True)
+            return function(inputs)
+        self._template = tf.make_template(name, with_resources, create_scope_now_=True)
+
+    def __call__(self, inputs):
+        shape = inputs.shape.as_list()
         try:
-            logits = self._template(images)
+            answer = self._template(inputs)
         except Exception as error:  # of any kind: it is another's code
-            raise UserError('the %s does not take images %s: %s' % (
-                self.name, shape, first_line(error))) from error
-        sides = logits.shape.as_list() if tf.is_tensor(logits) and logits.shape.rank == 2 else None
-        if not sides or sides[0] not in (None, shape[0]) or sides[1] is None or sides[1] < 2:
-            raise UserError('the %s gives %s for images %s: logits [b, classes] are needed' % (
-                self.name, getattr(logits, 'shape', type(logits).__name__), shape))
+            raise UserError('the %s does not take %s %s: %s' % (
+                self.name, self.kind.inputs, shape, first_line(error))) from error
+        distribution = self.kind.read(answer, shape[0])
+        if distribution is None:
+            raise UserError('the %s gives %s for %s %s: %s are needed' % (
+                self.name, getattr(answer, 'shape', type(answer).__name__), self.kind.inputs, shape, self.kind.wanted))
         if self.variables is None:  # later an optimiser's stand there too
             self.variables = list(self._template.global_variables)
-        logits = tf.cast(logits, tf.float32)
-        return Outputs(Categorical(logits), logits)
+        return Outputs(distribution, raw(distribution)[0])
 
     def initial_values(self, seed):
         """The values that it was given."""
@@ -55,61 +101,67 @@ def first_line(error):
 
 
 class Teacher:
-    """A teacher that was tried on images of N(0, 1) pixels.
+    """A teacher that was tried on inputs of N(0, 1) numbers.
 
     Attributes:
-      function: from images to logits.
+      function: from inputs to what it answers.
       values: {variable name: array} of what the function calls variables.
-      identity: hash of its weights and of its answers to fixed images.
-      classes: number of logits.
+      identity: hash of its weights and of its answers to fixed inputs.
+      size: number of logits, or of an action's numbers; gaussian: whether they
+        are of a Gaussian.
       note: what to say of it, or None.
 
     Args:
       given: a function, or the folder of a SavedModel.
       weights: of a function with variables: a checkpoint, or {name: array}.
-      shape: of an image.
+      shape: of an input.
+      kind: `CLASSIFIER` or `POLICY`.
 
     Raises:
       UserError: in one line, why it cannot teach.
     """
 
-    def __init__(self, given, weights, shape):
+    def __init__(self, given, weights, shape, kind=CLASSIFIER):
         self.function, self.note = given, None
         if isinstance(given, (str, os.PathLike)):
             self.function, weights = from_savedmodel(os.fspath(given))
         with tf.Graph().as_default() as graph:
-            images = tf.constant(determinism.random_state(0, 'probe').randn(PROBE, *shape).astype(np.float32))
-            network = Built('teacher', self.function)
-            logits = network(images).distribution.logits
-            self.classes = int(logits.shape[1])
+            probe = tf.constant(determinism.random_state(0, 'probe').randn(PROBE, *shape).astype(np.float32))
+            network = Built('teacher', self.function, kind=kind)
+            answer = raw(network(probe).distribution)
+            self.size, self.gaussian = int(answer[0].shape[1]), len(answer) > 1
+            said = 'means' if self.gaussian else 'logits'
             self.values = _weights(network.variables, weights)
             try:
-                slope = tf.gradients(logits, images)[0]
+                slope = tf.gradients(answer[0], probe)[0]
             except LookupError as error:
-                raise UserError("the teacher's logits have no gradient to its input: %s" % first_line(error)) from error
+                raise UserError("the teacher's %s have no gradient to its input: %s" % (
+                    said, first_line(error))) from error
             if slope is None:
-                raise _no_gradient()
+                raise _no_gradient(said)
             with determinism.new_session(graph) as session:
                 State(named(network.variables)).load(session, self.values)
                 try:
-                    logits, slope = session.run([logits, slope])
+                    answer, slope = session.run([answer, slope])
                 except tf.errors.OpError as error:
                     raise UserError('the teacher does not answer: %s' % first_line(error)) from error
-        for name, array in (('logits are', logits), ('gradient to the input is', slope)):
+        for name, array in [(said + ' are', part) for part in answer] + [('gradient to the input is', slope)]:
             if not np.all(np.isfinite(array)):
-                raise UserError("the teacher's %s not finite on images of N(0, 1) pixels" % name)
+                raise UserError("the teacher's %s not finite on %s of N(0, 1) numbers" % (name, kind.inputs))
         if not slope.any():
-            raise _no_gradient()
+            raise _no_gradient(said)
+        answers = dict(zip(('logits', 'log_std'), answer))
         self.identity = hashlib.sha256(
-            (fingerprint(self.values) + fingerprint({'logits': logits})).encode('ascii')).hexdigest()
-        if np.all(logits >= 0.) and np.allclose(logits.sum(axis=1), 1., atol=1e-3):
+            (fingerprint(self.values) + fingerprint(answers)).encode('ascii')).hexdigest()
+        logits = answer[0]
+        if not self.gaussian and np.all(logits >= 0.) and np.allclose(logits.sum(axis=1), 1., atol=1e-3):
             self.note = 'the teacher gives probabilities: their logarithm is taken for the logits'
-            answer = self.function
-            self.function = lambda images: tf.log(tf.maximum(answer(images), 1e-30))
+            probabilities = self.function
+            self.function = lambda inputs: tf.log(tf.maximum(probabilities(inputs), 1e-30))
 
 
-def _no_gradient():
-    return UserError("the teacher's logits have no gradient to its input: the generators cannot learn from it")
+def _no_gradient(said):
+    return UserError("the teacher's %s have no gradient to its input: the generators cannot learn from it" % said)
 
 
 def _weights(variables, weights):
@@ -192,7 +244,7 @@ def _frozen(folder, graph, session):
         session, graph.as_graph_def(), [logits.name.split(':')[0]])
 
 
-def first_student_values(function, shape, classes, seed):
+def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
     """{name: array} as the student's own initialisers draw them.
 
     In a graph that holds the student alone: TensorFlow's draws depend on what
@@ -200,10 +252,15 @@ def first_student_values(function, shape, classes, seed):
     """
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
-        student = Built('student', function)
-        learnt = int(student(tf.zeros((PROBE,) + shape)).distribution.logits.shape[1])
-        if learnt != classes:
-            raise UserError('the student tells %d classes apart, the teacher %d' % (learnt, classes))
+        student = Built('student', function, kind=kind)
+        answer = raw(student(tf.zeros((PROBE,) + shape)).distribution)
+        learnt = int(answer[0].shape[1])
+        if (len(answer) > 1) != teacher.gaussian:
+            raise UserError('one of teacher and student gives logits, the other means and deviations')
+        if learnt != teacher.size:
+            raise UserError('the student tells %d classes apart, the teacher %d' % (learnt, teacher.size)
+                            if not teacher.gaussian else 'the student gives %d numbers of an action, the teacher %d'
+                            % (learnt, teacher.size))
         if not student.variables:
             raise UserError('the student has nothing to train')
         left = set(student.variables) - set(tf.trainable_variables())

@@ -132,6 +132,8 @@ class DiagGaussian:
     def mixture_entropy(cls, parts):
         """Lower bound of the entropy of the mean distribution, in nats, a scalar.
 
+        parts: of one policy; its deviation is that of all rows or of none.
+
         Equation 5, Huber et al. 2008, over all b rows of several batches:
         `−1/b Σ_i log 1/b Σ_j N(μ_i; μ_j, C_i + C_j)`, in log space.
 
@@ -142,7 +144,7 @@ class DiagGaussian:
         mean = tf.concat([part.mean for part in parts], axis=0)
         rows = int(mean.shape[0])
         shared = parts[0].shared_log_std
-        if shared is not None and all(part.shared_log_std is shared for part in parts):
+        if shared is not None:
             # |a − b|² = |a|² + |b|² − 2 a·b loses digits where deviations are
             # small, hence double precision and no more length than there is.
             scaled = tf.cast(mean, tf.float64) * tf.exp(-tf.cast(shared, tf.float64))

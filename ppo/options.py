@@ -1,7 +1,6 @@
 """ppo.train's command line: an environment by name or gym id, settings by name and type."""
 
 import math
-import os
 from dataclasses import dataclass, fields as dataclass_fields
 from pathlib import Path
 from typing import Optional, Tuple

@@ -181,7 +181,7 @@ def test_atari_frames_are_the_maximum_of_two_and_stacked():
     simulation.seed(3)
     first = np.array(simulation.reset())
     raw = simulation.env.unwrapped
-    state, rng = raw.clone_full_state(), []
+    state = raw.clone_full_state()
     observation, reward, end = simulation.step(2)
     after = np.array(observation)
     np.testing.assert_array_equal(after[:, :, :3], first[:, :, 1:])

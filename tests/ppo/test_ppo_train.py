@@ -1,7 +1,6 @@
 """python -m ppo.train as a person meets it, in one process: bits, kills, what is left, one-line errors."""
 
 import json
-import os
 import re
 import subprocess
 import sys

@@ -1,0 +1,153 @@
+"""A user's own policy as the teacher: distilled where no simulator is installed."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from gas_tf import distillation, inputs, policies
+from gas_tf.algorithm import Distillation
+from gas_tf.evaluation import Evaluation
+from gas_tf.experiments.policies import configuration
+from gas_tf.networks.generators import GeneratorBank
+from gas_tf.networks.mlp import MLPGenerator
+from gas_tf.objectives import batch_mean
+from gas_tf.objectives import distillation as divergence
+from gas_tf.own_models import Distilled
+from gas_tf.own_networks import POLICY, Built, Teacher, first_student_values
+from gas_tf.own_settings import changed, check_seed, recorded
+from gas_tf.pictures import save_observations
+from ppo.experiments import Model
+from ppo.models import Policy
+from ppo.spaces import Actions
+from runs import devices
+from runs.display import Display
+from runs.errors import UserError
+from runs.record import Record
+from runs.recording import best_model
+
+#: Settings of the paper's own experiments, which have no place here.
+ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'collection.', 'evaluation.')
+METHODS = ('gas', 'gas_normalised')
+
+
+class Unseen(Evaluation):
+    """KL(teacher ‖ student) on fresh generated observations, and a score if one can be had.
+
+    Args:
+      algorithm: a `Distillation`; shape: of an observation; score: None, or a
+        function of `act`, where act(observations `[n, d]`) gives the student's
+        likeliest actions, to a number.
+    """
+
+    def __init__(self, algorithm, shape, score):
+        self._algorithm, self._score = algorithm, score
+        self.metric = 'score' if score else 'kl_fresh'
+        self.best_by, self.least = ('score', False) if score else ('L_distill', True)
+        _, teachers, _, students = algorithm.towers('evaluation noise')
+        self._kl = batch_mean([divergence(t, s) for t, s in zip(teachers, students)])
+        self._observations = tf.placeholder(tf.float32, (None,) + shape)
+        self._mode = algorithm.student(self._observations).distribution.mode()
+
+    def __call__(self, session, step):
+        row = {'kl_fresh': float(session.run(self._kl, {self._algorithm.step: step}))}
+        if self._score:
+            row['score'] = float(self._score(
+                lambda observations: session.run(self._mode, {self._observations: observations})))
+        return row
+
+
+def distil_policy(teacher, student, size, out, weights=None, score=None, method='gas_normalised', seed=0,
+                  display=None, **changes):
+    """Distils a policy of one's own into a smaller one, without its simulator.
+
+    Algorithm 1 with generators of normalised observations: each number of a
+    real one is expected to have mean 0 and variance 1.  The same call goes on
+    after an interruption, and returns at once when the work is done.
+
+    Args:
+      teacher: a function that builds, from normalised observations `[b, size]`
+        and with TensorFlow operations, logits `[b, actions]` or a Gaussian's
+        (mean `[b, d]`, log_std `[d]` or `[b, d]`); its variables are made by
+        `tf.get_variable`.
+      student: such a function, or the widths of dense tanh layers.
+      size: numbers of an observation.
+      out: folder of the record.
+      weights: of a teacher with variables: a TensorFlow checkpoint, or
+        {name: array}, with the names that the function gives.
+      score: None, or a function that judges a student: see `Unseen`.  Nothing
+        is learnt from it; it chooses the student that is kept, instead of the
+        least L_distill.
+      method: 'gas_normalised', or 'gas', the paper's.
+      seed: of everything that is drawn.
+      display: a `display.Display`; None: standard output.
+      changes: settings with `__` for the dot, such as `generator__hidden=64`.
+
+    Returns:
+      `own_models.Distilled`.
+
+    Raises:
+      UserError: one line that says what does not fit.
+    """
+    display = display or Display()
+    if method not in METHODS:
+        raise UserError('method is %r: give one of %s' % (method, ', '.join(METHODS)))
+    config, sources = changed(*configuration('humanoid', method), changes, ELSEWHERE, 'distil_policy')
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise UserError('size is %r: give the number of numbers of an observation' % (size,))
+    check_seed(seed)
+    teacher = Teacher(teacher, weights, (size,), POLICY)
+    if teacher.note:
+        display.line(teacher.note)
+    if config.objective.one_hot and teacher.gaussian:
+        raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
+    build = _student(student, size, teacher, seed)
+    with tf.Graph().as_default():
+        generator = config.generator
+        bank = GeneratorBank([
+            MLPGenerator('generator_%d' % i, size, generator.noise_size, generator.hidden, generator.standardised)
+            for i in range(generator.count)])
+        source = inputs.Generated(bank, seed, config.schedule.batch_size, generator.noise_size, policies.TOWERS)
+        network = build()
+        algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
+        fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
+                          size=size, method=method, scored=score is not None)
+        with Record(out, fields) as record:
+            result = record.result() or distillation.distil_recorded(
+                record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
+                'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,
+                rewrites=policies.REWRITES, experiment='own', method=method, seed=seed, budget='paper', teacher=None,
+                paper=None)
+            return Distilled(best_model(record.checkpoints), result, Path(record.directory))
+
+
+def _student(given, size, teacher, seed):
+    """A function that builds the student's network in the current graph."""
+    if callable(given):
+        first_values = first_student_values(given, (size,), teacher, seed, POLICY)
+        return lambda: Built('student', given, first_values, POLICY)
+    try:
+        widths = tuple(int(width) for width in given)
+    except (TypeError, ValueError):
+        widths = ()
+    if not widths or min(widths) < 1:
+        raise UserError('student is %r: give a function, or the widths of dense layers' % (given,))
+    actions = Actions('gaussian' if teacher.gaussian else 'categorical', teacher.size)
+    return lambda: Policy('student', Model(widths=widths), (size,), actions)
+
+
+def act(values, observations):
+    """The likeliest actions of a distilled student of dense tanh layers, in NumPy.
+
+    Args:
+      values: `Distilled.values`; observations: normalised, `[n, size]`.
+
+    Returns:
+      int `[n]`, or float `[n, d]` of a Gaussian policy.
+    """
+    x, layer = np.asarray(observations), 1
+    while 'student/policy/dense%d/kernel' % layer in values:
+        x = np.tanh(x @ values['student/policy/dense%d/kernel' % layer] + values['student/policy/dense%d/bias' % layer])
+        layer += 1
+    x = x @ values['student/policy/head/kernel'] + values['student/policy/head/bias']
+    return x if 'student/policy/log_std' in values else x.argmax(axis=1)

@@ -1,0 +1,56 @@
+"""The settings of distillations of one's own models, changed and recorded."""
+
+from gas_tf.algorithm import check_schedule
+from gas_tf.command import check_value
+from runs import settings
+from runs.checkpoint import fingerprint
+from runs.command import meant
+from runs.errors import UserError
+
+
+def changed(config, sources, changes, elsewhere, function):
+    """A configuration with a caller's changes, and the sources of its fields.
+
+    Args:
+      config, sources: what is changed.
+      changes: {name with `__` for the dot: value}.
+      elsewhere: beginnings of the names that have no place here.
+      function: the caller's name.
+
+    Raises:
+      UserError: a name is unknown, a value does not fit.
+    """
+    known = [name for name in settings.flatten(config) if not name.startswith(elsewhere)]
+    for name, value in changes.items():
+        name = name.replace('__', '.')
+        if name not in known:
+            raise UserError('%s has no setting %r%s' % (function, name, meant(name, known)))
+        value = settings.typed(config, name, value)
+        check_value(name, value)
+        config = settings.replace(config, name, value)
+        sources[name] = function
+    if config.objective.lambda_activation:
+        raise UserError('objective.lambda_activation needs the features of the '
+                        'teacher, which a function to its outputs does not give')
+    check_schedule(config.schedule, config.generator.count)
+    return config, sources
+
+
+def check_seed(seed):
+    """Raises UserError unless it is a whole number from 0 on."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UserError('seed is %r: give a whole number from 0 on' % (seed,))
+
+
+def recorded(config, sources, elsewhere, function, teacher, first_values, **more):
+    """What names the run, for config.json: another of these is another run.
+
+    teacher: `own_networks.Teacher`; first_values: of the student; more: other
+    values.
+    """
+    fields = {name: field for name, field in settings.fields(config, sources).items()
+              if not name.startswith(elsewhere)}
+    fields.update({name: {'value': value, 'source': function} for name, value in more.items()})
+    fields['teacher.fingerprint'] = {'value': teacher.identity, 'source': 'its weights and answers'}
+    fields['student.fingerprint'] = {'value': fingerprint(first_values), 'source': 'its first weights'}
+    return fields

@@ -1,0 +1,149 @@
+"""One's own policy, without a simulator: learnt from, judged, repeated, and refused in one line."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from gas_tf import own_policies
+from gas_tf.algorithm import Distillation
+from gas_tf.own_policies import act, distil_policy
+from runs.display import Display
+from runs.errors import UserError
+from runs.record import RESULT_KEYS
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZE = 3
+KERNEL = np.random.RandomState(0).randn(SIZE, 2).astype(np.float32)
+SMALL = dict(generator__hidden=8, generator__count=2, generator__noise_size=5, schedule__batch_size=16,
+             schedule__student_steps=200, schedule__evaluate_every=100, student__learning_rate=.01)
+
+
+def categories(observations):
+    return tf.matmul(observations, tf.get_variable('kernel', [SIZE, 2]))
+
+
+def gaussian(observations):
+    """A deviation that depends on the observation."""
+    return tf.tanh(tf.matmul(observations, KERNEL)), .1 * tf.matmul(observations, KERNEL) - 1.
+
+
+def one_deviation(observations):
+    return tf.tanh(tf.matmul(observations, KERNEL)), tf.constant([-1., -.5])
+
+
+def run(out, teacher=categories, student=(8,), **more):
+    if teacher is categories:
+        more.setdefault('weights', {'kernel': KERNEL})
+    return distil_policy(teacher, student, SIZE, out, display=Display(io.StringIO()), **dict(SMALL, **more))
+
+
+def plain(values, observations, widths=1):
+    x = observations.astype(np.float64)
+    for layer in range(1, widths + 1):
+        x = np.tanh(x @ values['student/policy/dense%d/kernel' % layer] + values['student/policy/dense%d/bias' % layer])
+    return x @ values['student/policy/head/kernel'] + values['student/policy/head/bias']
+
+
+def test_a_policy_over_categories(tmp_path):
+    distilled = run(tmp_path / 'run', schedule__student_steps=400)
+    observations = np.random.RandomState(1).randn(500, SIZE).astype(np.float32)
+    np.testing.assert_array_equal(act(distilled.values, observations), plain(distilled.values, observations).argmax(1))
+    same = np.mean(act(distilled.values, observations) == (observations @ KERNEL).argmax(1))
+    assert same > .9
+    result = distilled.result
+    assert set(RESULT_KEYS) <= set(result) and result['metric'] == 'kl_fresh' and result['best_by'] == 'L_distill'
+    assert (distilled.path / 'samples.png').exists() and result['teacher'] is None
+
+
+@pytest.mark.parametrize('teacher', [gaussian, one_deviation])
+@pytest.mark.parametrize('method', ['gas', 'gas_normalised'])
+def test_a_gaussian_policy(tmp_path, teacher, method):
+    distilled = run(tmp_path / 'run', teacher, (8, 8), method=method, schedule__student_steps=400)
+    assert 'student/policy/log_std' in distilled.values
+    observations = np.random.RandomState(1).randn(100, SIZE).astype(np.float32)
+    actions = act(distilled.values, observations)
+    np.testing.assert_allclose(actions, plain(distilled.values, observations, 2), rtol=1e-4, atol=1e-5)
+    if method == 'gas_normalised':
+        assert np.mean((actions - np.tanh(observations @ KERNEL)) ** 2) < .3 * np.var(np.tanh(observations @ KERNEL))
+
+
+def test_a_student_of_ones_own(tmp_path):
+    def student(observations):
+        kernel = tf.get_variable('kernel', [SIZE, 2], initializer=tf.zeros_initializer())
+        return tf.matmul(observations, kernel), tf.get_variable('log_std', [2], initializer=tf.zeros_initializer())
+    distilled = run(tmp_path / 'run', one_deviation, student)
+    assert sorted(distilled.values) == ['student/kernel', 'student/log_std']
+    assert np.sum(distilled.values['student/kernel'] * KERNEL) > 0
+    assert (distilled.values['student/log_std'] < -.2).all()
+
+
+def test_one_call_of_many_updates_is_many_calls_of_one(tmp_path, monkeypatch):
+    def student(observations):
+        return tf.matmul(observations, tf.get_variable('kernel', [SIZE, 2]))
+    unrolled = run(tmp_path / 'unrolled', student=student)
+    monkeypatch.setattr(own_policies, 'Distillation', lambda *given: Distillation(*given[:-1]))
+    assert run(tmp_path / 'single', student=student).result['fingerprint'] == unrolled.result['fingerprint']
+
+
+def test_a_score_chooses_and_teaches_nothing(tmp_path):
+    seen = []
+
+    def score(decide):
+        seen.append(decide(np.zeros([4, SIZE])))
+        return -float(len(seen))  # the first is the best
+    scored, other = run(tmp_path / 'scored', score=score), run(tmp_path / 'other')
+    assert (scored.result['metric'], scored.result['best_step'], scored.result['best']) == ('score', 100, -1.)
+    assert scored.result['fingerprint'] == other.result['fingerprint'] and seen[0].shape == (4,)
+
+
+def test_the_same_again_and_at_once(tmp_path):
+    first, again = run(tmp_path / 'one'), run(tmp_path / 'two')
+    assert first.result['fingerprint'] == again.result['fingerprint']
+    for name, value in first.values.items():
+        np.testing.assert_array_equal(value, again.values[name])
+    assert run(tmp_path / 'one').result == first.result
+    assert run(tmp_path / 'three', seed=1).result['fingerprint'] != first.result['fingerprint']
+    with pytest.raises(UserError):
+        run(tmp_path / 'one', seed=1)
+
+
+def blind(observations):
+    return tf.zeros([observations.shape[0], 2])
+
+
+@pytest.mark.parametrize('given, said', [
+    (dict(teacher=blind), 'no gradient to its input'),
+    (dict(teacher=lambda x: x[:, 0]), 'logits [b, actions], or (mean [b, d]'),
+    (dict(teacher=lambda x: (x, x[0, :2])), 'logits [b, actions], or (mean [b, d]'),
+    (dict(teacher=lambda x: (x, x, x)), 'logits [b, actions], or (mean [b, d]'),
+    (dict(teacher=lambda x: tf.matmul(x, KERNEL) / 0.), 'not finite'),
+    (dict(weights={}), 'hold no kernel'),
+    (dict(student=()), 'give a function, or the widths'),
+    (dict(student=gaussian), 'one of teacher and student gives logits'),
+    (dict(student=lambda x: x), 'the student tells 3 classes apart'),
+    (dict(teacher=one_deviation, student=lambda x: (x, tf.get_variable('s', [3]))), 'the student gives 3 numbers'),
+    (dict(method='dafl'), "method is 'dafl'"),
+    (dict(seed=-1), 'seed is -1'),
+    (dict(schedule__batch=3), 'no setting'),
+    (dict(schedule__batch_size=3), 'give a multiple of generator.count'),
+    (dict(objective__lambda_activation=.1), 'needs the features'),
+    (dict(teacher=gaussian, objective__one_hot=1.), 'no meaning for a Gaussian'),
+])
+def test_what_does_not_fit_is_one_line(tmp_path, given, said):
+    with pytest.raises(UserError) as caught:
+        run(tmp_path / 'run', **given)
+    assert '\n' not in str(caught.value) and said in str(caught.value)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_it_needs_no_simulator():
+    code = ('import sys\n'
+            'for name in ("gym", "mujoco_py", "atari_py", "mpi4py"):\n'
+            '    sys.modules[name] = None\n'
+            'import gas_tf.own_policies')
+    assert subprocess.call([sys.executable, '-c', code], cwd=str(ROOT)) == 0
