@@ -12,7 +12,7 @@ from runs.markdown import code, table
 
 CLAIMS = pathlib.Path(__file__).resolve().with_name("claims.json")
 KEYS = ("claim", "source", "experiment", "method", "seeds", "paper", "spread", "judged", "ambiguity", "reading")
-JUDGED = ("last", "best", "teacher")  # keys of result.json; teacher: a policy's kept version on fresh episodes
+JUDGED = ("last", "best", "teacher", "fresh")  # keys of result.json; the last two: a kept policy on fresh episodes
 
 RULE = (
     "Verdicts are computed. Judged is the mean over seeds of a full-budget run without settings changed on its command "
@@ -101,8 +101,8 @@ def _table(groups, claims, rule, metric):
                 if (group.experiment, group.method) == (claim["experiment"], claim["method"])]
         judged = full_size(mine)
         shown = [judged] if judged else mine
-        cells = ["<br>".join(_ours(group, key) for group in shown) or summary.DASH
-                 for key in (("last", "best") if metric == "accuracy" else ("last", "best", "teacher"))]
+        keys = ("last", "best") if metric == "accuracy" else ("last", "best", claim["judged"])
+        cells = ["<br>".join(_ours(group, key) for group in shown) or summary.DASH for key in keys]
         rows.append([
             "{} ({})".format(claim["claim"], claim["source"]),
             "{} / {}".format(code(claim["experiment"]), code(claim["method"])),

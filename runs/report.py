@@ -4,7 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from runs import learning_curves
+from runs import learning_curves, policy_scores
 from runs.errors import UserError
 from runs.files import atomic_write, user_errors
 from runs.markers import rewritten
@@ -42,9 +42,11 @@ def report(results=RESULTS, root=ROOT, only=None):
         groups, path = blocks.of(experiment), plot_path(results, experiment)
         if not all(group.trains_teacher for group in groups) and not is_current(path, groups):
             plots.append((path, groups))
-    policies, path = learning_curves.policies(blocks.groups), learning_curves.teachers_path(results)
-    if only in (None, DRAWINGS) and policies and not learning_curves.is_current(path, policies):
-        plots.append((path, policies))
+    for module, groups, path in (
+            (learning_curves, learning_curves.policies(blocks.groups), learning_curves.teachers_path(results)),
+            (policy_scores, policy_scores.distilled(blocks.groups), policy_scores.policies_path(results))):
+        if only in (None, DRAWINGS) and groups and not module.is_current(path, groups):
+            plots.append((path, groups))
     return pages, plots
 
 
@@ -62,7 +64,7 @@ def _write(pages, plots, root):
     """Writes what `report` returned; returns a line for each file."""
     lines = []
     for path, groups in plots:
-        (learning_curves.draw if path.stem == "teachers" else draw)(path, groups)
+        {"teachers": learning_curves.draw, "policies": policy_scores.draw}.get(path.stem, draw)(path, groups)
         lines.append("{}: drawn".format(_short(path, root)))
     for path, text, changed in pages:
         with user_errors("cannot write {}".format(path)):

@@ -38,8 +38,9 @@ class Group:
         return self.budget == "paper" and not self.overrides
 
     def values(self, key):
-        """result.json's `key` of every seed."""
-        return [run.result[key] for run in self.runs]
+        """result.json's `key` of every seed; of `fresh` its score."""
+        found = [run.result[key] for run in self.runs]
+        return [one["score"] for one in found] if key == "fresh" else found
 
     def last_of_log(self, key):
         """`key` of the last line of every seed's metrics.jsonl that has it."""

@@ -2,7 +2,7 @@
 
 import os
 
-from runs import learning_curves, summary
+from runs import learning_curves, policy_scores, summary
 from runs.claims import claims_table
 from runs.errors import UserError
 from runs.markdown import code, table
@@ -10,7 +10,7 @@ from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
 
 NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
-         "ablations:EXPERIMENT", "teachers", "benchmarks", "commands")
+         "ablations:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
 KINDS = ("results", "plots", "samples", "ablations")  # of which there is one for an experiment too
 
 ABLATION = "ablation"  # the budget of runs that choose a setting, which no other table shows
@@ -58,6 +58,8 @@ class Blocks:
             return self._benchmarks()
         if kind == "teachers":
             return self._teachers()
+        if kind == "policies":
+            return self._policies()
         if kind == "ablations":
             mine = [group for group in self.ablations if group.experiment == experiment]
             return ablations_table(mine) if mine else "No ablation of {} is recorded yet.".format(code(experiment))
@@ -102,6 +104,21 @@ class Blocks:
         return "{}\n\n{}\n\n![Scores of the policies' teachers against transitions]({})".format(
             table(*learning_curves.rows(groups)), TEACHERS_LEGEND,
             self._link(learning_curves.teachers_path(self.results)))
+
+    def _policies(self):
+        groups = policy_scores.distilled(self.groups)
+        if not groups:
+            return "No distilled policy is recorded yet."
+        episodes = {one["episodes"] for group in groups for one in [run.result["fresh"] for run in group.runs]}
+        parts = ["![Scores of distilled policies relative to their teachers]({})".format(
+            self._link(policy_scores.policies_path(self.results))),
+                 table(*policy_scores.rows(groups)),
+                 policy_scores.LEGEND.format(episodes=" or ".join(str(one) for one in sorted(episodes)))]
+        head, rows = policy_scores.across(groups)
+        if rows:
+            parts += [table(head, rows), policy_scores.ACROSS_LEGEND.format(
+                resamples="{:,}".format(policy_scores.RESAMPLES))]
+        return "\n\n".join(parts)
 
     def _benchmarks(self):
         if not self.benchmarks:

@@ -1,0 +1,166 @@
+"""Table 8 and figure 3: what distilled policies score, beside their teachers and a random policy."""
+
+import hashlib
+import io
+import json
+import pathlib
+
+from runs import summary
+from runs.files import atomic_write, user_errors
+from runs.plots import COLOURS
+
+RESAMPLES = 10000  # of the bootstrap
+WIDTH, HEIGHT = 9.0, 3.4  # inches
+DPI = 160
+#: A method's place; unknown ones come after.
+FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise")
+
+LEGEND = (
+    "A student's score is that of the one that was kept, over {episodes} fresh episodes: true rewards, likeliest actions, "
+    "gym's limits. ± is the standard deviation over seeds (ddof 1). IQM: the mean of the middle half of the seeds, with "
+    "its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: (student − random) / (teacher − random), random "
+    "being uniform actions. Best seen: in the evaluations that chose it, the paper's protocol. By the loss: in the "
+    "evaluation at the least `L_distill`, a choice that needs no simulator. Updates: of the student, as a mean.")
+ACROSS_LEGEND = (
+    "Over all environments: IQM of the normalised scores with its 95 % interval, seeds drawn anew within each "
+    "environment (stratified bootstrap, {resamples} draws).")
+
+
+def policies_path(results):
+    return pathlib.Path(results) / "plots" / "policies.png"
+
+
+def distilled(groups):
+    """The groups of distilled policies."""
+    return [group for group in groups if group.metric == "score" and not group.trains_teacher
+            and all("fresh" in run.result for run in group.runs)]
+
+
+def iqm(values):
+    """The interquartile mean: without the lowest and the highest quarter of the values, rounded down."""
+    values = sorted(values)
+    cut = len(values) // 4
+    return summary.mean(values[cut:len(values) - cut])
+
+
+def interval(strata):
+    """(2.5 %, 97.5 %) of the IQM of all values, drawn anew with replacement within each stratum; a list of lists."""
+    import numpy as np
+    random = np.random.RandomState(0)
+    drawn = np.concatenate([np.asarray(values)[random.randint(len(values), size=(RESAMPLES, len(values)))]
+                            for values in strata], axis=1)
+    drawn.sort(axis=1)
+    cut = drawn.shape[1] // 4
+    means = drawn[:, cut:drawn.shape[1] - cut].mean(axis=1)
+    return tuple(float(bound) for bound in np.percentile(means, [2.5, 97.5]))
+
+
+def normalised(group):
+    """Each seed's (student − random) / (teacher − random)."""
+    return [(run.result["fresh"]["score"] - run.result["random"]["score"])
+            / (run.result["teacher"] - run.result["random"]["score"]) for run in group.runs]
+
+
+def _place(group):
+    return (FIRST.index(group.method) if group.method in FIRST else len(FIRST), group.name, len(group.overrides))
+
+
+def rows(groups):
+    """(head, rows) of the table of every environment and method."""
+    head = ["environment", "method", "n", "teacher", "random", "score", "IQM [95 %]", "ratio (%)", "normalised (%)",
+            "paper", "best seen", "last", "by the loss", "updates", "hours per seed", "command", "commit"]
+    found = []
+    for group in sorted(groups, key=lambda group: (group.experiment, _place(group))):
+        fresh, teacher = group.values("fresh"), summary.mean(group.values("teacher"))
+        score = summary.mean(fresh)
+        low, high = interval([fresh])
+        found.append([
+            "`{}`".format(group.experiment), "`{}`{}".format(group.name, " *" if group.overrides else ""),
+            len(group.runs), summary.number(teacher, "score"),
+            summary.number(summary.mean([run.result["random"]["score"] for run in group.runs]), "score"),
+            summary.mean_std(fresh, "score"),
+            "{} [{}, {}]".format(*[summary.number(value, "score") for value in (iqm(fresh), low, high)]),
+            "{:.1f}".format(100 * score / teacher) if teacher > 0 else summary.DASH,
+            summary.signed("{:.1f}".format(100 * summary.mean(normalised(group)))),
+            summary.number(group.values("paper")[0], "score"), summary.mean_std(group.values("best"), "score"),
+            summary.mean_std(group.values("last"), "score"),
+            summary.mean_std([run.result["by_loss"]["score"] for run in group.runs], "score"),
+            "{:,.0f}".format(summary.mean(group.values("student_steps"))), "{:.2f}".format(group.hours()),
+            "<br>".join("`{}`".format(line) for line in group.commands()),
+            "<br>".join("`{}`".format(commit) for commit in group.commits())])
+    return head, found
+
+
+def across(groups):
+    """(head, rows): each method over all environments in which the most methods have been run."""
+    methods = {}
+    for group in groups:
+        if group.is_full_size:
+            methods.setdefault(group.method, []).append(group)
+    most = max((len(mine) for mine in methods.values()), default=0)
+    found = []
+    for mine in sorted(methods.values(), key=lambda mine: _place(mine[0])):
+        if len(mine) == most:
+            strata = [normalised(group) for group in mine]
+            low, high = interval(strata)
+            found.append(["`{}`".format(mine[0].method), most, sum(len(values) for values in strata)] + [
+                summary.signed("{:.1f}".format(100 * value))
+                for value in (iqm([value for values in strata for value in values]), low, high)])
+    return ["method", "environments", "runs", "IQM of normalised scores (%)", "from", "to"], found
+
+
+def bars(groups):
+    """(environments, {method: {environment: (mean, deviation) of score / teacher}}) of the full-size groups."""
+    found = {}
+    for group in sorted(groups, key=_place):
+        if group.is_full_size:
+            shares = [run.result["fresh"]["score"] / run.result["teacher"] for run in group.runs]
+            found.setdefault(group.method, {})[group.experiment] = (
+                summary.mean(shares), summary.std(shares) if len(shares) > 1 else 0.)
+    return sorted({name for mine in found.values() for name in mine}), found
+
+
+def is_current(path, groups):
+    """Whether the picture at `path` was drawn from these groups by this code."""
+    try:
+        return _digest(groups).encode("ascii") in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _digest(groups):
+    digest = hashlib.sha256(pathlib.Path(__file__).read_bytes())
+    digest.update(json.dumps(bars(groups)).encode("utf-8"))
+    return "records-sha256:" + digest.hexdigest()
+
+
+def draw(path, groups):
+    """Writes figure 3: a bar for each method and environment, relative to the teacher."""
+    import matplotlib
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    environments, methods = bars(groups)
+    with matplotlib.rc_context(), style.context("default", after_reset=True):
+        matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
+        FigureCanvasAgg(figure)
+        panel = figure.subplots()
+        width = 0.8 / max(len(methods), 1)
+        for i, (method, mine) in enumerate(methods.items()):
+            places = [environments.index(name) - 0.4 + (i + 0.5) * width for name in mine]
+            means, deviations = zip(*mine.values())
+            panel.bar(places, means, 0.9 * width, yerr=deviations, color=COLOURS[i % len(COLOURS)], label=method,
+                      error_kw={"linewidth": 1, "capsize": 2})
+        panel.axhline(1, color="black", linewidth=1, dashes=(6, 3))
+        panel.axhline(0, color="black", linewidth=0.8)
+        panel.set_xticks(range(len(environments)))
+        panel.set_xticklabels(environments)
+        panel.set_ylabel("score relative to the teacher")
+        panel.legend(frameon=False, ncol=max(len(methods), 1), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        figure.tight_layout()
+        file = io.BytesIO()
+        figure.savefig(file, format="png", metadata={"Software": None, "Description": _digest(groups)})
+    with user_errors("cannot write {}".format(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, file.getvalue())

@@ -1,0 +1,88 @@
+"""Table 8 and figure 3 from synthetic records, by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from test_run_report import block, cells, groups_of, make_run, results, run_report  # noqa: F401 (results: a fixture)
+
+from runs import claims, policy_scores
+
+
+def student(results, environment, method, scores, teacher=100., random=20., **changes):
+    """A record for each score, seeds from 0 on."""
+    for seed, score in enumerate(scores):
+        folder = make_run(results, method, seed, (1., 2., 3.), metric="score", experiment=environment, best_by="score",
+                          teacher=teacher, paper=99., fresh={"score": score, "score_std": 1., "episodes": 20},
+                          random={"score": random, "score_std": 1., "episodes": 20},
+                          by_loss={"step": 100, "score": score - 1.}, **changes)
+        name = folder.parent.name
+        moved = results / environment / name / folder.name
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(moved)
+        rows = [dict(json.loads(line)) for line in (moved / "metrics.jsonl").read_text().splitlines()]
+        for row in rows:
+            row["score"] = row.pop("accuracy")
+        (moved / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_the_interquartile_mean_by_hand():
+    assert policy_scores.iqm([7.]) == 7. and policy_scores.iqm([1., 2., 9.]) == 4.
+    assert policy_scores.iqm([100., 2., 3., -50., 4.]) == 3.  # one from each end of five
+    assert policy_scores.iqm(list(range(8))) == 3.5  # two from each end of eight
+
+
+def test_the_interval_equals_a_slow_bootstrap():
+    strata = [[1., 2., 3., 4., 10.], [0., 0., 5., 6., 7.]]
+    random = np.random.RandomState(5)
+    means = []
+    for _ in range(4000):
+        drawn = [random.choice(values) for values in strata for _ in values]
+        means.append(policy_scores.iqm(drawn))
+    expected = np.percentile(means, [2.5, 97.5])
+    np.testing.assert_allclose(policy_scores.interval(strata), expected, atol=.25)
+    assert policy_scores.interval([[3., 3.]]) == (3., 3.)
+
+
+def test_a_row_by_hand(results):  # noqa: F811
+    student(results, "humanoid", "gas", [60., 80., 100., 20., 90.])
+    row = cells("\n".join(["| " + " | ".join(line) + " |" for line in [
+        policy_scores.rows(groups_of(results))[0], ["-"]] + [
+            [str(cell) for cell in line] for line in policy_scores.rows(groups_of(results))[1]]]), "`humanoid`")
+    assert (row["n"], row["teacher"], row["random"], row["paper"]) == ("5", "100.00", "20.00", "99.00")
+    assert row["score"] == "70.00 ± 31.62" and row["IQM [95 %]"].startswith("76.67 [")
+    assert row["ratio (%)"] == "70.0" and row["normalised (%)"] == "62.5"  # 50 of 80
+    assert row["by the loss"] == "69.00 ± 31.62" and row["best seen"] == "3.00 ± 0.00" and row["updates"] == "300"
+
+
+def test_the_block_and_its_picture(results, tmp_path):  # noqa: F811
+    assert block(results, "policies") == "No distilled policy is recorded yet."
+    student(results, "humanoid", "gas", [90., 90.])
+    student(results, "cartpole", "gas", [60., 60.])
+    student(results, "humanoid", "noise", [100., 100.])
+    student(results, "humanoid", "dafl", [1., 1.], budget="quick")
+    text = block(results, "policies")
+    # Over both environments only gas: ((90 - 20) + (60 - 20)) / 2 / 80.
+    across = [line for line in text.splitlines() if line.startswith("| `gas` | 2 | 4 |")]
+    assert len(across) == 1 and "| 68.8 |" in across[0] and "| `noise` | 1 |" not in text
+    assert "`dafl@quick`" in text and "20 fresh episodes" in text
+    names, methods = policy_scores.bars(policy_scores.distilled(groups_of(results)))
+    assert names == ["cartpole", "humanoid"] and sorted(methods) == ["gas", "noise"]
+    assert methods["gas"]["cartpole"] == (pytest.approx(.6), pytest.approx(0.))
+    path = policy_scores.policies_path(results)
+    assert run_report(tmp_path) == 0 and path.stat().st_size > 5000
+    first = path.read_bytes()
+    path.touch()
+    assert run_report(tmp_path) == 0 and path.read_bytes() == first
+    student(results, "cartpole", "noise", [10.])
+    assert run_report(tmp_path) == 0 and path.read_bytes() != first
+
+
+def test_a_claim_on_a_student_is_judged_on_fresh_episodes(results):  # noqa: F811
+    student(results, "humanoid", "gas", [5800., 5840.], teacher=5900.)
+    claim = {"paper": 5833., "spread": 78.4, "judged": "fresh", "metric": "score"}
+    assert claims.verdict(groups_of(results), claim, {"spread": 0.01, "partly": 0.1}) == "reproduced (−0.22 %)"
+    part, = [part for part in block(results, "claims").split("\n\n") if "| GAS, Humanoid" in part]
+    row = cells(part, "GAS, Humanoid (table 8)")
+    assert row["ours, fresh episodes"] == "5820.00 ± 28.28 (n 2)" and row["verdict"] == "reproduced (−0.22 %)"
+    assert row["command"] == "`python -m gas_tf.run humanoid --method gas --budget paper --seeds 0 1`"
