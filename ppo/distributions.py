@@ -189,8 +189,9 @@ def _mean_log_overlap(x):
         # Without the diagonal, on which x_i − x_i would be a rounded zero.
         others = tf.linalg.set_diag(overlaps, tf.zeros([rows]))
         y, share = tf.cast(x, tf.float32), 1. / sums
-        ones = tf.ones_like(share)
-        found = tf.matmul(others, tf.concat([y, y * share, ones, share], axis=1))
+        # The matrix is symmetric; a product with few columns would be slow.
+        found = tf.transpose(tf.matmul(
+            tf.concat([y, y * share, tf.ones_like(share), share], axis=1), others, transpose_a=True))
         by_row, by_column, row, column = tf.split(found, [size, size, 1, 1], axis=1)
         slope = (row * share + column) * y - by_row * share - by_column
         return tf.cast(-0.5 / rows * upstream * slope, tf.float64)

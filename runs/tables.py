@@ -71,9 +71,12 @@ class Blocks:
             return "No run is recorded yet."
         if kind == "commands":
             return commands(self.groups)
-        parts = [self._of_experiment(kind, self.of(one)) for one in self.experiments()]
+        shown = self.experiments()
+        if kind == "results":  # scores have tables of their own
+            shown = [one for one in shown if self.of(one)[0].metric != "score"] or shown
+        parts = [self._of_experiment(kind, self.of(one)) for one in shown]
         if kind != "plots":
-            parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(self.experiments(), parts)]
+            parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(shown, parts)]
         return "\n\n".join(parts)
 
     def _of_experiment(self, kind, groups):
