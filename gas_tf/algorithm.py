@@ -51,7 +51,7 @@ class Distillation:
     """The graph of algorithm 1 in the current tf.Graph, and its steps.
 
     Args:
-      teacher, student: networks: images `[b, ...]` to `Outputs`.
+      teacher, student: networks: inputs `[b, ...]` to `Outputs`.
       inputs: a source of inputs (`gas_tf.inputs`); without a bank of
         generators, the student learns alone.
       config: an Experiment of `experiments.images` or `experiments.policies`.
@@ -92,19 +92,19 @@ class Distillation:
 
     def towers(self, stream, k=0):
         """Teacher and student on each sub-batch of the inputs of step + k."""
-        images = self.inputs.sub_batches(stream, self.step, k)
-        teachers = [self.teacher(x) for x in images]
-        return (images, [t.distribution for t in teachers],
+        drawn = self.inputs.sub_batches(stream, self.step, k)
+        teachers = [self.teacher(x) for x in drawn]
+        return (drawn, [t.distribution for t in teachers],
                 [t.features for t in teachers],
-                [self.student(x).distribution for x in images])
+                [self.student(x).distribution for x in drawn])
 
     def _build_student_updates(self, count):
         """Adam steps of the student on L_distill (equation 1)."""
         # The generators rest meanwhile: all inputs can be drawn ahead.
         drawn = [self.inputs.sub_batches('student noise', self.step, k)
                  for k in range(count)]
-        taught = [[self.teacher(x).distribution for x in images]
-                  for images in drawn]
+        taught = [[self.teacher(x).distribution for x in batch]
+                  for batch in drawn]
 
         def update(k):
             teachers = taught[k]

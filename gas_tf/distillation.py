@@ -16,7 +16,7 @@ def folder(out, experiment, method, budget, seed):
 
 
 def distil_recorded(record, algorithm, teacher_values, evaluation, display,
-                    title, extra, devices, draw, patience=0, rewrites=True, **result):
+                    title, extra, devices, draw, patience=(0, 0.), rewrites=True, **result):
     """Runs algorithm 1 to its end, from its start or its last checkpoint.
 
     Args:
@@ -27,8 +27,8 @@ def distil_recorded(record, algorithm, teacher_values, evaluation, display,
       display, title: where and under which name progress is shown.
       extra, devices: for the provenance.
       draw: function of a path and of `algorithm.samples` that draws them.
-      patience: student updates without a better student until the end; 0: all
-        of the schedule's.
+      patience: (student updates, seconds) without a better student until the
+        end, asked at every evaluation; 0: no such end.
       rewrites: as of `determinism.session_config`.
       result: what else result.json says.
 
@@ -37,7 +37,7 @@ def distil_recorded(record, algorithm, teacher_values, evaluation, display,
     """
     recording = Recording(
         record, [v.op.name for v in algorithm.student.variables],
-        evaluation.metric, evaluation.best_by, evaluation.least)
+        evaluation.metric, evaluation.best_by, evaluation.least, evaluation.also)
     with determinism.new_session(
             tf.get_default_graph(), rewrites=rewrites) as session:
         facts = record.write_provenance(extra, devices)
@@ -48,8 +48,9 @@ def distil_recorded(record, algorithm, teacher_values, evaluation, display,
         _loop(algorithm, session, recording, evaluation, display, title, patience)
         if algorithm.inputs.bank:
             draw(record.directory / 'samples.png', algorithm.samples(session))
-        algorithm.state.load(session, recording.best_values)
-        result.update(evaluation.of_the_kept(session, record.rows()))
+        for name, kept in recording.kept.items():
+            algorithm.state.load(session, kept.values)
+            result.update(evaluation.of_the_kept(session, name, kept.row))
     return recording.finish(
         student_steps=algorithm.student_steps,
         generator_steps=algorithm.generator_steps, commit=facts['commit'],
@@ -61,16 +62,17 @@ def _loop(algorithm, session, recording, evaluation, display, title, patience):
     schedule, losses = algorithm.schedule, []
 
     def gone_stale():
-        return (patience and recording.best
-                and algorithm.student_steps - recording.best['step'] >= patience)
+        updates, seconds = patience
+        best = recording.best
+        return best and (
+            updates and algorithm.student_steps - best['step'] >= updates
+            or seconds and recording.wall_seconds - best['wall_seconds'] >= seconds)
 
     with display.progress(
             title, algorithm.student_steps, schedule.student_steps) as bar:
-        epochs = algorithm.epochs(session)
-        while not gone_stale():
-            epoch_losses = next(epochs, None)
-            if epoch_losses is None:
-                break
+        if gone_stale():  # killed before its result was written
+            return
+        for epoch_losses in algorithm.epochs(session):
             losses.append(epoch_losses)
             step = algorithm.student_steps
             if step % schedule.evaluate_every:
@@ -94,3 +96,5 @@ def _loop(algorithm, session, recording, evaluation, display, title, patience):
             warning = collapse.warning(row)
             if warning:
                 display.line('%s, step %d: %s' % (title, step, warning))
+            if gone_stale():
+                return

@@ -42,19 +42,22 @@ class Evaluation:
       metric: what the result tells, last and best.
       best_by: what chooses the student that is kept, the greatest;
         with `least`, the least.
+      also: {name: (number of the log, whether the least)} of further students
+        that are kept.
     """
 
     metric = best_by = 'accuracy'
-    least = False
+    least, also = False, {}
 
     def __call__(self, session, step):
         """{name in the log: number} after `step` student updates."""
         raise NotImplementedError
 
-    def of_the_kept(self, session, rows):
-        """What else the result says, when the student that is kept is loaded.
+    def of_the_kept(self, session, name, row):
+        """What else the result says of a student that was kept and is loaded.
 
-        rows: of the log.
+        Args:
+          name: 'best', or one of `also`; row: its evaluation's numbers.
         """
         return {}
 

@@ -1,7 +1,8 @@
 """python -m gas_tf.export RUN: the best student of a run, as a file to use.
 
 `npz` holds the weights by name and the normalisation, for any framework;
-`savedmodel` a folder that TensorFlow loads, from grey levels to probabilities.
+`savedmodel` a folder that TensorFlow loads, from grey levels to probabilities,
+or from a policy's raw observations to actions.
 """
 
 import argparse
@@ -20,6 +21,9 @@ from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
 from gas_tf.experiments.images import Experiment
 from gas_tf.networks.lenet import LeNet
+from ppo.models import Policy
+from ppo.normalizer import normalised
+from ppo.teacher import COMMITTED, read_teacher
 from runs import determinism, settings
 from runs.command import guarded
 from runs.errors import UserError
@@ -31,35 +35,53 @@ SIDE = 32  # of the images that the networks take
 
 
 def best_student(run):
-    """Weights of the best student so far and what its images are.
+    """Weights of the best student so far and what it sees.
 
     Args:
       run: folder of a run, finished or interrupted.
 
     Returns:
-      ({variable name: array}, mean, std): the variables under `student/`; the
-      normalisation (x / 255 - mean) / std of its images.
+      ({variable name: array}, mean, std, teacher): the variables under
+      `student/`; the normalisation of its inputs, (x / 255 - mean) / std of
+      images, (x - mean) / std clipped to ±10 of observations; the
+      `ppo.teacher.Teacher` of a policy, None of images.
 
     Raises:
-      UserError: the folder holds no distillation, or no checkpoint of it.
+      UserError: the folder holds no distillation, or no checkpoint of it, or a
+        policy's teacher is not to be found.
     """
     run = Path(run)
     recorded = (read_json(run / 'config.json') or {}).get('fields', {})
     if 'student.widths' not in recorded:
         raise UserError('%s is not the folder of a distillation: it has no '
                         'config.json of one' % run)
-    config = settings.restored(Experiment(), recorded)
     values = best_model(run / 'checkpoints')
     if values is None:
         raise UserError('%s has no checkpoint: published records have none; '
                         'its command makes it again' % run)
+    if 'teacher.environment' in recorded:
+        teacher = _teacher(run, recorded)
+        return (values, teacher.values['normalizer/mean'], teacher.values['normalizer/std'], teacher)
+    config = settings.restored(Experiment(), recorded)
     if config.data == 'digits':
-        return values, digits.MEAN, digits.STD
+        return values, digits.MEAN, digits.STD, None
     source = SOURCES[config.data]
-    return values, source.mean, source.std
+    return values, source.mean, source.std, None
 
 
-def write_npz(path, values, mean, std):
+def _teacher(run, recorded):
+    """The teacher of a policy's run: the one that it names, the committed one, or the one beside it."""
+    experiment = run.resolve().parent.parent
+    wanted = recorded['teacher.fingerprint']['value']
+    for folder in (recorded['teacher']['value'], COMMITTED / experiment.name, experiment / 'ppo' / 'seed-0'):
+        if folder and (Path(folder) / 'teacher.json').exists():
+            teacher = read_teacher(folder)
+            if teacher.fingerprint == wanted:
+                return teacher
+    raise UserError('the teacher of %s is not to be found, whose normaliser its student needs' % run)
+
+
+def write_npz(path, values, mean, std, teacher):
     """Weights by variable name, with `mean` and `std`."""
     file = io.BytesIO()
     np.savez(file, mean=np.float32(mean), std=np.float32(std), **values)
@@ -67,22 +89,16 @@ def write_npz(path, values, mean, std):
         atomic_write(path, file.getvalue())
 
 
-def write_savedmodel(path, values, mean, std):
-    """A SavedModel from grey levels `[b, 32, 32, c]`, 0..255, to answers.
+def write_savedmodel(path, values, mean, std, teacher):
+    """A SavedModel whose signature is `serving_default`.
 
-    Its signature `serving_default` takes `images` and gives `logits` and
-    `probabilities` `[b, classes]` and `label` `[b]`.  It appears whole or not
-    at all.
+    Of a classifier from grey levels `images` `[b, 32, 32, c]`, 0..255, to
+    `logits` and `probabilities` `[b, classes]` and `label` `[b]`; of a policy
+    from raw `observations` `[b, n]` to the likeliest `action`, `[b]` or
+    `[b, d]`, and `logits` or `log_std`.  It appears whole or not at all.
     """
-    sizes = [values['student/%s/kernel' % name].shape for name in
-             ('conv1', 'conv2', 'conv3', 'dense1', 'dense2')]
-    widths = [shape[-1] for shape in sizes[:4]]
-    channels, classes = sizes[0][2], sizes[4][-1]
     with tf.Graph().as_default() as graph:
-        images = tf.placeholder(
-            tf.float32, [None, SIDE, SIDE, channels], 'images')
-        student = LeNet('student', widths, channels, classes)
-        logits = student((images / 255. - mean) / std).distribution.logits
+        student, inputs, outputs = (_policy if teacher else _classifier)(values, mean, std, teacher)
         state = State(named(student.variables))
         with determinism.new_session(graph) as session:
             state.load(session, values)
@@ -90,15 +106,38 @@ def write_savedmodel(path, values, mean, std):
             with user_errors('cannot write %s' % path):
                 shutil.rmtree(str(temporary), ignore_errors=True)
                 try:
-                    tf.saved_model.simple_save(
-                        session, str(temporary), {'images': images},
-                        {'logits': logits, 'probabilities': tf.nn.softmax(logits),
-                         'label': tf.argmax(logits, axis=1)})
+                    tf.saved_model.simple_save(session, str(temporary), inputs, outputs)
                     os.rename(str(temporary), str(path))
                 except tf.errors.OpError as error:
                     raise OSError(None, error.message)
                 finally:
                     shutil.rmtree(str(temporary), ignore_errors=True)
+
+
+def _classifier(values, mean, std, _):
+    """(student, {name: input}, {name: output}) in the current graph."""
+    sizes = [values['student/%s/kernel' % name].shape for name in
+             ('conv1', 'conv2', 'conv3', 'dense1', 'dense2')]
+    channels, classes = sizes[0][2], sizes[4][-1]
+    images = tf.placeholder(tf.float32, [None, SIDE, SIDE, channels], 'images')
+    student = LeNet('student', [shape[-1] for shape in sizes[:4]], channels, classes)
+    logits = student((images / 255. - mean) / std).distribution.logits
+    return student, {'images': images}, {
+        'logits': logits, 'probabilities': tf.nn.softmax(logits), 'label': tf.argmax(logits, axis=1)}
+
+
+def _policy(values, mean, std, teacher):
+    """As `_classifier`."""
+    widths = []
+    while 'student/policy/dense%d/kernel' % (len(widths) + 1) in values:
+        widths.append(values['student/policy/dense%d/kernel' % (len(widths) + 1)].shape[1])
+    model = settings.replace(teacher.config.model, 'widths', tuple(widths))
+    student = Policy('student', model, teacher.spaces.shape, teacher.spaces.actions)
+    observations = tf.placeholder(tf.float32, (None,) + teacher.spaces.shape, 'observations')
+    answer = student(normalised(observations, mean, std)).distribution
+    more = ({'logits': answer.logits} if teacher.spaces.actions.kind == 'categorical'
+            else {'log_std': answer.log_std})
+    return student, {'observations': observations}, dict(more, action=answer.mode())
 
 
 def export(run, form, to=None):

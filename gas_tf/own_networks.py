@@ -36,7 +36,7 @@ def _actions(answer, rows):
     """As `_logits`, or the `DiagGaussian` of (mean `[rows, d]`, log_std `[d]` or `[rows, d]`)."""
     if not isinstance(answer, (tuple, list)):
         return _logits(answer, rows)
-    if len(answer) != 2 or not _is_matrix(answer[0], rows) or not tf.is_tensor(tf.convert_to_tensor(answer[1])):
+    if len(answer) != 2 or not _is_matrix(answer[0], rows):
         return None
     mean, log_std = [tf.cast(part, tf.float32) for part in answer]
     if log_std.shape.as_list() not in (mean.shape.as_list(), mean.shape.as_list()[1:]):
@@ -82,7 +82,10 @@ class Built:
         except Exception as error:  # of any kind: it is another's code
             raise UserError('the %s does not take %s %s: %s' % (
                 self.name, self.kind.inputs, shape, first_line(error))) from error
-        distribution = self.kind.read(answer, shape[0])
+        try:
+            distribution = self.kind.read(answer, shape[0])
+        except (TypeError, ValueError):
+            distribution = None
         if distribution is None:
             raise UserError('the %s gives %s for %s %s: %s are needed' % (
                 self.name, getattr(answer, 'shape', type(answer).__name__), self.kind.inputs, shape, self.kind.wanted))
@@ -258,8 +261,7 @@ def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
         if (len(answer) > 1) != teacher.gaussian:
             raise UserError('one of teacher and student gives logits, the other means and deviations')
         if learnt != teacher.size:
-            raise UserError('the student tells %d classes apart, the teacher %d' % (learnt, teacher.size)
-                            if not teacher.gaussian else 'the student gives %d numbers of an action, the teacher %d'
+            raise UserError('the student gives %d numbers, the teacher %d: of each class or action one is needed'
                             % (learnt, teacher.size))
         if not student.variables:
             raise UserError('the student has nothing to train')
@@ -267,6 +269,9 @@ def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
         if left:
             raise UserError('%s is not trained: give the student batch statistics, say, instead of moving averages'
                             % sorted(v.op.name for v in left)[0])
+        for variable, slope in zip(student.variables, tf.gradients(answer, student.variables)):
+            if slope is None:
+                raise UserError("the student's answers do not depend on %s" % variable.op.name)
         with determinism.new_session(graph) as session:
             session.run(tf.global_variables_initializer())
             return State(named(student.variables)).values(session)

@@ -9,8 +9,6 @@ from gas_tf import distillation, inputs, policies
 from gas_tf.algorithm import Distillation
 from gas_tf.evaluation import Evaluation
 from gas_tf.experiments.policies import configuration
-from gas_tf.networks.generators import GeneratorBank
-from gas_tf.networks.mlp import MLPGenerator
 from gas_tf.objectives import batch_mean
 from gas_tf.objectives import distillation as divergence
 from gas_tf.own_models import Distilled
@@ -27,7 +25,8 @@ from runs.record import Record
 from runs.recording import best_model
 
 #: Settings of the paper's own experiments, which have no place here.
-ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'collection.', 'evaluation.')
+ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes',
+             'evaluation.stopping')
 METHODS = ('gas', 'gas_normalised')
 
 
@@ -52,8 +51,10 @@ class Unseen(Evaluation):
     def __call__(self, session, step):
         row = {'kl_fresh': float(session.run(self._kl, {self._algorithm.step: step}))}
         if self._score:
-            row['score'] = float(self._score(
-                lambda observations: session.run(self._mode, {self._observations: observations})))
+            found = self._score(lambda observations: session.run(self._mode, {self._observations: observations}))
+            if not isinstance(found, (int, float, np.number)) or not np.isfinite(found):
+                raise UserError('score gives %r: a number is needed' % (found,))
+            row['score'] = float(found)
         return row
 
 
@@ -93,6 +94,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
     if method not in METHODS:
         raise UserError('method is %r: give one of %s' % (method, ', '.join(METHODS)))
     config, sources = changed(*configuration('humanoid', method), changes, ELSEWHERE, 'distil_policy')
+    policies.check_slices(config)
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise UserError('size is %r: give the number of numbers of an observation' % (size,))
     check_seed(seed)
@@ -103,11 +105,8 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
     build = _student(student, size, teacher, seed)
     with tf.Graph().as_default():
-        generator = config.generator
-        bank = GeneratorBank([
-            MLPGenerator('generator_%d' % i, size, generator.noise_size, generator.hidden, generator.standardised)
-            for i in range(generator.count)])
-        source = inputs.Generated(bank, seed, config.schedule.batch_size, generator.noise_size, policies.TOWERS)
+        source = inputs.Generated(policies.generator_bank(config.generator, size), seed, config.schedule.batch_size,
+                                  config.generator.noise_size, policies.TOWERS)
         network = build()
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
@@ -116,7 +115,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
                 'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,
-                rewrites=policies.REWRITES, experiment='own', method=method, seed=seed, budget='paper', teacher=None,
+                (config.evaluation.patience, config.evaluation.patience_seconds), rewrites=policies.REWRITES, experiment='own', method=method, seed=seed, budget='paper', teacher=None,
                 paper=None)
             return Distilled(best_model(record.checkpoints), result, Path(record.directory))
 
@@ -126,11 +125,8 @@ def _student(given, size, teacher, seed):
     if callable(given):
         first_values = first_student_values(given, (size,), teacher, seed, POLICY)
         return lambda: Built('student', given, first_values, POLICY)
-    try:
-        widths = tuple(int(width) for width in given)
-    except (TypeError, ValueError):
-        widths = ()
-    if not widths or min(widths) < 1:
+    widths = tuple(given) if isinstance(given, (tuple, list)) else ()
+    if not widths or not all(type(width) is int and width > 0 for width in widths):
         raise UserError('student is %r: give a function, or the widths of dense layers' % (given,))
     actions = Actions('gaussian' if teacher.gaussian else 'categorical', teacher.size)
     return lambda: Policy('student', Model(widths=widths), (size,), actions)
@@ -144,7 +140,12 @@ def act(values, observations):
 
     Returns:
       int `[n]`, or float `[n, d]` of a Gaussian policy.
+
+    Raises:
+      UserError: the student is a function of one's own.
     """
+    if 'student/policy/head/kernel' not in values:
+        raise UserError('these are not the weights of a student of dense tanh layers: use its own function')
     x, layer = np.asarray(observations), 1
     while 'student/policy/dense%d/kernel' % layer in values:
         x = np.tanh(x @ values['student/policy/dense%d/kernel' % layer] + values['student/policy/dense%d/bias' % layer])

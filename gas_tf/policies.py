@@ -4,8 +4,11 @@ The teacher is a policy of `ppo.train`.  What it and the student see are
 observations after the teacher's normaliser: generated ones skip it.
 """
 
+import contextlib
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +17,22 @@ import tensorflow.compat.v1 as tf
 from gas_tf import distillation, inputs, trajectories
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.evaluation import Evaluation
-from gas_tf.experiments.policies import paper_score
+from gas_tf.experiments.policies import PAPER_SCORE, for_actions, paper_score
 from gas_tf.networks.generators import GeneratorBank
 from gas_tf.networks.mlp import MLPGenerator
 from gas_tf.objectives import distillation as divergence
 from gas_tf.pictures import save_observations
 from ppo.environments import Environments
+from ppo.experiments import configuration
 from ppo.learner import inputs_of
 from ppo.models import Policy
 from ppo.teacher import COMMITTED, find, read_teacher
+from ppo.training import std
 from runs import settings
 from runs.display import duration
 from runs.errors import UserError
-from runs.record import Record
+from runs.record import Record, is_locked
+from runs.streams import stream_key
 
 #: Sub-batches of a batch: towers that fill two cores, few enough for networks
 #: whose operations cost more to start than to compute.
@@ -35,10 +41,12 @@ TOWERS = 2
 #: The bits are to be those of updates in a session call each.
 REWRITES = False
 
-#: Real observations on which the log's kl_real is measured: environments, steps.
-REAL = (16, 128)
+#: Real observations on which the log's kl_real is measured: environments,
+#: actions, and every how many of them.
+REAL = (16, 512, 4)
 
 FRESH = 2 ** 31 - 1  # the step by which the last episodes are drawn
+WAIT_SECONDS = 1.    # between looks at a teacher that another process trains
 
 
 def teacher_network(teacher):
@@ -59,18 +67,42 @@ def half(widths):
     return tuple(max(1, width // 2) for width in widths)
 
 
-def source_of_inputs(config, teacher, seed):
-    """What the student learns from, as `config.inputs` says."""
+def source_of_inputs(config, teacher, seed, folder=None):
+    """What the student learns from, as `config.inputs` says.
+
+    Args:
+      config: `experiments.policies.Experiment`; teacher: `ppo.teacher.Teacher`;
+        seed: of what is drawn; folder: for the workers that collect real
+        observations.
+
+    Raises:
+      UserError: a worker failed.
+    """
     batch_size, shape = config.schedule.batch_size, teacher.spaces.shape
     if config.inputs == 'noise':
         return inputs.Noise(seed, batch_size, shape, TOWERS)
     if config.inputs == 'real':
-        return inputs.Real(seed, batch_size, trajectories.collect(teacher, config.collection, seed), TOWERS)
-    generator = config.generator
-    bank = GeneratorBank([
-        MLPGenerator('generator_%d' % i, shape[0], generator.noise_size, generator.hidden, generator.standardised)
+        return inputs.Real(seed, batch_size, trajectories.collect(teacher, config.collection, seed, folder), TOWERS)
+    return inputs.Generated(
+        generator_bank(config.generator, shape[0]), seed, batch_size, config.generator.noise_size, TOWERS)
+
+
+def generator_bank(generator, size):
+    """The generators `generator_0` and on, of observations of `size` numbers.
+
+    generator: an `experiments.policies.Generator`.
+    """
+    return GeneratorBank([
+        MLPGenerator('generator_%d' % i, size, generator.noise_size, generator.hidden, generator.standardised)
         for i in range(generator.count)])
-    return inputs.Generated(bank, seed, batch_size, generator.noise_size, TOWERS)
+
+
+def check_slices(config):
+    """Raises UserError where a generator's slice cannot be standardised."""
+    check_schedule(config.schedule, config.generator.count)
+    if config.generator.standardised and config.schedule.batch_size // config.generator.count < 2:
+        raise UserError('generator.standardised needs two observations of each generator or more: give a larger '
+                        'schedule.batch_size')
 
 
 def build(config, teacher, source, seed, unrolled=True):
@@ -78,7 +110,7 @@ def build(config, teacher, source, seed, unrolled=True):
 
     Args:
       config: `experiments.policies.Experiment`; teacher: `ppo.teacher.Teacher`;
-        source: a source of inputs.
+        source: a source of inputs; seed, unrolled: as of `Distillation`.
 
     Returns:
       (`algorithm.Distillation`, the teacher's values).
@@ -99,9 +131,13 @@ class InEnvironment(Evaluation):
     Args:
       algorithm: a `Distillation`; teacher: `ppo.teacher.Teacher`; evaluation:
         `experiments.policies.Evaluation`; seed: of the episodes.
+
+    Raises:
+      UserError: the simulator is not installed.
     """
 
     metric = 'score'
+    also = {'by_loss': ('L_distill', True)}
 
     def __init__(self, algorithm, teacher, evaluation, seed):
         self.teacher, self.evaluation, self.seed = teacher, evaluation, seed
@@ -112,15 +148,16 @@ class InEnvironment(Evaluation):
         self._mode = student(inputs_of(
             self._observations, *[tf.constant(teacher.values[name])
                                   for name in ('normalizer/mean', 'normalizer/std')])).distribution.mode()
-        real = trajectories.play(teacher, *REAL, False, seed)
+        environments, steps, every = REAL
+        real = trajectories.play(teacher, environments, steps, False, seed, every=every, stream='diagnostic')
         self._real = real.reshape((-1,) + spaces.shape)
         self._batch = tf.placeholder(tf.float32, self._real.shape)
         self._kl = tf.reduce_mean(divergence(
             algorithm.teacher(self._batch).distribution, student(self._batch).distribution))
         self._environments = self._games(evaluation.episodes)
 
-    def _games(self, episodes):
-        return Environments(self.teacher.config.environment, episodes, self.seed, stream='evaluation')
+    def _games(self, episodes, stream='evaluation'):
+        return Environments(self.teacher.config.environment, episodes, self.seed, stream=stream)
 
     def _decide(self, session):
         return lambda observations: session.run(self._mode, {self._observations: observations})
@@ -128,38 +165,46 @@ class InEnvironment(Evaluation):
     def __call__(self, session, step):
         played = self._environments.play(self._decide(session), step)
         scores = [score for score, _ in played]
-        return {'score': float(np.mean(scores)), 'score_std': _std(scores),
-                'episode_steps': float(np.mean([steps for _, steps in played])),
-                'kl_real': float(session.run(self._kl, {self._batch: self._real}))}
+        row = {'score': float(np.mean(scores)), 'score_std': std(scores),
+               'episode_steps': float(np.mean([steps for _, steps in played]))}
+        kl = float(session.run(self._kl, {self._batch: self._real}))
+        if np.isfinite(kl):  # a diagnostic ends no run
+            row['kl_real'] = kl
+        return row
 
-    def of_the_kept(self, session, rows):
-        """`fresh`: its score in episodes that chose nothing; `random`: uniform
-        actions there; `by_loss`: the evaluation that the least L_distill, which
-        needs no simulator, would have chosen."""
-        games = self._games(self.evaluation.fresh_episodes)
-        spaces = [game.env.action_space for game in games.simulations]
-        for number, space in enumerate(spaces):
-            space.seed(self.seed + number)
-        by_loss = min(rows, key=lambda row: row['L_distill'])
-        result = {'fresh': _summary(games.play(self._decide(session), FRESH)),
-                  'random': _summary(games.play(
-                      lambda observations: [space.sample() for space in spaces[:len(observations)]], FRESH)),
-                  'by_loss': {'step': by_loss['student_step'], 'score': by_loss['score']}}
-        games.close()
+    def of_the_kept(self, session, name, row):
+        """Scores in episodes that chose nothing.
+
+        `fresh` of the best student, `by_loss` of that of the least L_distill,
+        which a user without a simulator would keep; and `random`, that of
+        uniform actions.
+        """
+        with contextlib.closing(self._games(self.evaluation.fresh_episodes)) as games:
+            found = dict(_summary(games.play(self._decide(session), FRESH)), step=row['step'])
+        if name == 'by_loss':
+            return {name: found}
+        return {'fresh': found, 'random': self._random()}
+
+    def _random(self):
+        with contextlib.closing(self._games(1, 'random')) as games:
+            space, played = games.simulations[0].env.action_space, []
+            for number in range(self.evaluation.fresh_episodes):
+                games.first = number  # each episode has draws of its own
+                space.seed(stream_key(self.seed, 'random actions/%d' % number) % 2 ** 31)
+                played += games.play(lambda observations: [space.sample()], FRESH)
+        return _summary(played)
+
+    def close(self):
+        """Ends the simulators."""
         self._environments.close()
-        return result
 
     def shown(self, value):
         return '%.1f' % value
 
 
-def _std(scores):
-    return float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.
-
-
 def _summary(played):
     scores = [score for score, _ in played]
-    return {'score': float(np.mean(scores)), 'score_std': _std(scores), 'episodes': len(scores)}
+    return {'score': float(np.mean(scores)), 'score_std': std(scores), 'episodes': len(scores)}
 
 
 class Task:
@@ -177,22 +222,38 @@ class Task:
         self.options, self.sources = options, sources
         self.display, self.devices = display, devices
         self.config = options.settings
-        check_schedule(self.config.schedule, self.config.generator.count)
+        check_slices(self.config)
 
     def prepare(self):
         """Obtains the teacher: named, committed, trained before, or trained now.
 
         Raises:
-          UserError: there is none, or the settings do not fit it.
+          UserError: there is none, the settings do not fit it, or its
+            simulator is not installed.
         """
-        config = self.config
-        self.teacher = read_teacher(find(config.teacher) if config.teacher else self._own_teacher())
-        if len(self.teacher.spaces.shape) != 1 or self.teacher.config.model.body != 'mlp':
-            raise UserError('the teacher in %s sees frames: only vectors can be generated' % self.teacher.path)
-        layers = len(self.teacher.config.model.widths)
+        experiment = self.options.experiment
+        named = self.config.teacher
+        if not named and experiment == 'policy':
+            raise UserError('name the policy: --teacher and the folder of a run of ppo.train')
+        self.teacher = read_teacher(find(named) if named else self._own_teacher())
+        environment = self.teacher.config.environment
+        own = None if experiment == 'policy' else configuration(experiment)[0].environment.id
+        if own not in (None, environment.id):
+            raise UserError('the teacher in %s plays %s, and %s is %s: name the experiment `policy`' % (
+                self.teacher.path, environment.id, experiment, own))
+        self.config, self.sources = for_actions(
+            self.config, self.sources, self.options.method, self.teacher.spaces.actions.kind)
+        self._check_fit()
+        Environments(environment, 1, 0).close()
+
+    def _check_fit(self):
+        config, teacher = self.config, self.teacher
+        if len(teacher.spaces.shape) != 1 or teacher.config.model.body != 'mlp':
+            raise UserError('the teacher in %s sees frames: only vectors can be generated' % teacher.path)
+        layers = len(teacher.config.model.widths)
         if config.student.widths and len(config.student.widths) != layers:
             raise UserError('student.widths: the teacher has %d layers, give as many numbers' % layers)
-        if config.objective.one_hot and self.teacher.spaces.actions.kind == 'gaussian':
+        if config.objective.one_hot and teacher.spaces.actions.kind == 'gaussian':
             raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
         if config.inputs == 'real' and config.collection.transitions < config.schedule.batch_size:
             raise UserError('collection.transitions is %d: give schedule.batch_size (%d) or more' % (
@@ -202,36 +263,52 @@ class Task:
         """The folder of the experiment's teacher."""
         experiment, out = self.options.experiment, self.options.out
         own = Path(out) / experiment / 'ppo' / 'seed-0'
-        for folder in (COMMITTED / experiment, own):
-            if (folder / 'teacher.json').exists():
-                return folder
-        self.display.line('%s has no teacher yet: it is trained first, in one process' % experiment)
-        command = [sys.executable, '-m', 'ppo.train', experiment, '--out', out]
-        if subprocess.call(command):
-            raise UserError('there is no teacher of %s; what was said above is why' % experiment)
-        return own
+        # Under mpirun a child that inherits these would take itself for a rank.
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(('PMI', 'OMPI_', 'MPI', 'HYDRA_'))}
+        said = False
+        while True:
+            for folder in (COMMITTED / experiment, own):
+                if (folder / 'teacher.json').exists():
+                    return folder
+            if is_locked(own):  # another process trains it
+                if not said:
+                    self.display.line('another process is working in %s: waiting for that teacher' % own)
+                said = True
+                time.sleep(WAIT_SECONDS)
+                continue
+            self.display.line('%s has no teacher yet: it is trained first, in one process' % experiment)
+            command = [sys.executable, '-m', 'ppo.train', experiment, '--out', out]
+            if subprocess.call(command, env=environment) and not is_locked(own):
+                raise UserError('there is no teacher of %s; what was said above is why' % experiment)
 
     def run(self, seed):
         """Distils, or continues, or returns what is finished: the content of result.json.
 
         Raises:
-          UserError: the folder holds another run, the disk refuses, a
-            simulator is missing, or training diverged.
+          UserError: the folder holds another run, the disk refuses, or training
+            diverged.
         """
         config, options = self.config, self.options
         name = options.experiment, options.method, options.budget
-        fields = dict(settings.fields(config, self.sources), **{'teacher.fingerprint': {
-            'value': self.teacher.fingerprint, 'source': 'its weights'}})
-        with Record(distillation.folder(options.out, *name, seed), fields) as record:
+        fields = dict(settings.fields(config, self.sources), **{
+            'teacher.fingerprint': {'value': self.teacher.fingerprint, 'source': 'its weights'},
+            'teacher.environment': {'value': self.teacher.config.environment.id, 'source': 'its record'}})
+        folder = distillation.folder(options.out, *name, seed)
+        with Record(folder, fields) as record:
             if record.result():
                 return record.result()
             with tf.Graph().as_default():
-                algorithm, values = build(config, self.teacher, source_of_inputs(config, self.teacher, seed), seed)
-                return distillation.distil_recorded(
-                    record, algorithm, values, InEnvironment(algorithm, self.teacher, config.evaluation, seed),
-                    self.display, '%s %s seed %d' % (name[:2] + (seed,)), {'teacher': self.teacher.fingerprint},
-                    self.devices, save_observations, config.evaluation.patience, REWRITES, experiment=name[0],
-                    method=name[1], seed=seed, budget=name[2], teacher=self.teacher.scores['score'], paper=paper_score(*name[:2]))
+                source = source_of_inputs(config, self.teacher, seed, folder / 'trajectories')
+                algorithm, values = build(config, self.teacher, source, seed)
+                with contextlib.closing(
+                        InEnvironment(algorithm, self.teacher, config.evaluation, seed)) as evaluation:
+                    return distillation.distil_recorded(
+                        record, algorithm, values, evaluation, self.display, '%s %s seed %d' % (name[:2] + (seed,)),
+                        {'teacher': self.teacher.fingerprint}, self.devices, save_observations,
+                        (config.evaluation.patience, config.evaluation.patience_seconds), REWRITES,
+                        experiment=name[0], method=name[1], seed=seed, budget=name[2],
+                        teacher=self.teacher.scores['score'], paper=paper_score(name[0], name[1], config))
 
     def table(self, results):
         """Teacher, students, random policy and the paper's row."""
@@ -241,7 +318,7 @@ class Task:
 
         def row(title, shown, score, more=('', '', '')):
             return (title, shown, _percent(score / teacher) if teacher > 0 else '',
-                    _percent((score - random) / (teacher - random))) + more
+                    _percent((score - random) / (teacher - random)) if teacher != random else '') + more
 
         rows = [row('teacher', '%.1f ± %.1f' % (teacher, self.teacher.scores['score_std']), teacher)]
         for result in results:
@@ -251,12 +328,12 @@ class Task:
                                              duration(result['wall_seconds']))))
         if len(results) > 1:
             scores = [result['fresh']['score'] for result in results]
-            rows.append(row('mean ± std of %d' % len(scores), '%.1f ± %.1f' % (np.mean(scores), _std(scores)),
+            rows.append(row('mean ± std of %d' % len(scores), '%.1f ± %.1f' % (np.mean(scores), std(scores)),
                             np.mean(scores)))
         rows.append(row('random policy', '%.1f' % random, random))
-        paper, paper_teacher = paper_score(*name[:2]), paper_score(name[0], 'teacher')
+        paper = paper_score(name[0], name[1], self.config)
         if paper is not None:
-            rows.append(('paper', '%g' % paper, _percent(paper / paper_teacher), '', '', '', ''))
+            rows.append(('paper', '%g' % paper, _percent(paper / PAPER_SCORE['teacher'][name[0]]), '', '', '', ''))
         self.display.table(
             '%s, %s, %s: score over %d fresh episodes' % (name + (results[0]['fresh']['episodes'],)),
             ('', 'score', 'ratio*', 'normalised**', 'last', 'best', 'time'), rows,

@@ -1,13 +1,15 @@
 """Observations of a teacher's own episodes, collected by several processes.
 
-python -m gas_tf.trajectories FOLDER ENVIRONMENTS STEPS ACTIONS SEED WORKER FILE
+`python -m gas_tf.trajectories FOLDER ENVIRONMENTS STEPS ACTIONS SEED WORKER FILE`
 is one worker.
 """
 
-import os
+import ctypes
+import shutil
+import signal
 import subprocess
 import sys
-import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -18,8 +20,11 @@ from ppo.normalizer import CLIP
 from ppo.teacher import read_teacher
 from runs import determinism
 from runs.errors import UserError
+from runs.files import user_errors
+from runs.threads import usable_cores
 
 ENVIRONMENTS = 16  # of each worker
+WHEN_PARENT_DIES = 1  # Linux's prctl: the signal to get then
 
 
 def normalised(observations, values):
@@ -32,7 +37,7 @@ def normalised(observations, values):
     return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
 
 
-def collect(teacher, collection, seed):
+def collect(teacher, collection, seed, folder):
     """Normalised observations `[collection.transitions, ...]`, float32.
 
     The workers are processes, as many at once as there are cores; what each
@@ -41,53 +46,70 @@ def collect(teacher, collection, seed):
     Args:
       teacher: `ppo.teacher.Teacher`.
       collection: `experiments.policies.Collection`.
+      folder: a pathlib.Path for the workers' files; emptied before, removed
+        afterwards.
 
     Raises:
-      UserError: a worker failed.
+      UserError: a worker failed, or the disk refuses.
     """
     steps = -(-collection.transitions // (collection.workers * ENVIRONMENTS))
-    with tempfile.TemporaryDirectory() as folder:
-        files = [os.path.join(folder, '%d.npy' % worker) for worker in range(collection.workers)]
-        waiting = [[sys.executable, '-m', 'gas_tf.trajectories', str(teacher.path), str(ENVIRONMENTS), str(steps),
-                    collection.actions, str(seed), str(worker), file] for worker, file in enumerate(files)]
-        running = []
+
+    def work(worker):
+        file = folder / ('%d.npy' % worker)
+        done = subprocess.run(
+            [sys.executable, '-m', 'gas_tf.trajectories', str(teacher.path), str(ENVIRONMENTS), str(steps),
+             collection.actions, str(seed), str(worker), str(file)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True)
+        if done.returncode:
+            raise UserError('a worker that collects episodes failed: %s'
+                            % (done.stderr.strip().splitlines() or ['it was killed'])[-1])
+        return np.load(str(file))
+
+    with user_errors('cannot write %s' % folder):
+        shutil.rmtree(str(folder), ignore_errors=True)
+        folder.mkdir(parents=True)
         try:
-            while waiting or running:
-                while waiting and len(running) < (os.cpu_count() or 1):
-                    running.append(subprocess.Popen(waiting.pop(0), stderr=subprocess.PIPE, text=True))
-                said = running[0].communicate()[1]
-                if running.pop(0).returncode:
-                    raise UserError('a worker that collects episodes failed: %s'
-                                    % (said.strip().splitlines() or ['it was killed'])[-1])
+            with ThreadPoolExecutor(usable_cores()) as pool:
+                # Time first, so that what is cut off are the last steps of all.
+                parts = np.concatenate(list(pool.map(work, range(collection.workers))), axis=1)
         finally:
-            for process in running:
-                process.kill()
-                process.wait()
-        # Time first, so that what is cut off are the last steps of all.
-        parts = np.concatenate([np.load(file) for file in files], axis=1)
+            shutil.rmtree(str(folder), ignore_errors=True)
     return parts.reshape((-1,) + parts.shape[2:])[:collection.transitions]
 
 
-def play(teacher, environments, steps, greedy, seed, first=0):
-    """Normalised observations `[steps, environments, ...]` of the teacher's episodes.
+def play(teacher, environments, steps, greedy, seed, first=0, every=1, stream='trajectories'):
+    """Normalised observations `[steps / every, environments, ...]` of the teacher's episodes.
 
-    first: number of the first environment among those of all workers.
+    Args:
+      greedy: whether it takes its likeliest actions, not sampled ones.
+      first: number of the first environment among those of all workers.
+      every: how many actions lie between two observations that are kept.
+      stream: name of everything that is drawn.
+
+    Raises:
+      UserError: the simulator is not installed.
     """
-    games = Environments(teacher.config.environment, environments, seed, first, stream='trajectories')
-    with tf.Graph().as_default() as graph:
-        actor = Actor(teacher.config, games.spaces, seed, name='trajectories/%d' % first)
-        with determinism.new_session(graph) as session:
-            actor.publish(session, teacher.values, 0)
-            decide, seen = actor.chooser(session, greedy), []
-            observations = games.reset(0)
-            for _ in range(steps):
-                seen.append(observations)
-                observations = games.step(decide(observations)).observations
-    games.close()
+    games = Environments(teacher.config.environment, environments, seed, first, stream=stream)
+    try:
+        with tf.Graph().as_default() as graph:
+            actor = Actor(teacher.config, games.spaces, seed, name='%s/%d' % (stream, first))
+            with determinism.new_session(graph) as session:
+                actor.publish(session, teacher.values, 0)
+                decide, seen = actor.chooser(session, greedy), []
+                observations = games.reset(0)
+                for step in range(steps):
+                    if step % every == 0:
+                        seen.append(observations)
+                    observations = games.step(decide(observations)).observations
+    finally:
+        games.close()
     return normalised(np.stack(seen), teacher.values)
 
 
 def main(arguments):
+    """One worker; it ends with the process that started it."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(WHEN_PARENT_DIES, signal.SIGKILL)
     folder, environments, steps, actions, seed, worker, file = arguments
     part = play(read_teacher(folder), int(environments), int(steps), actions == 'likeliest', int(seed),
                 int(worker) * int(environments))

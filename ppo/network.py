@@ -43,17 +43,17 @@ def affine(x, kernel, bias):
     Where n < m the gradient by the kernel is computed transposed: products with
     few columns leave most of the processor's lanes empty.
     """
-    @tf.custom_gradient
-    def product(x, kernel):
-        def gradient(upstream):
-            if int(kernel.shape[1]) < int(kernel.shape[0]):
-                by_kernel = tf.transpose(tf.matmul(upstream, x, transpose_a=True))
-            else:
-                by_kernel = tf.matmul(x, upstream, transpose_a=True)
-            return tf.matmul(upstream, kernel, transpose_b=True), by_kernel
-        return tf.matmul(x, kernel), gradient
+    thin = int(kernel.shape[1]) < int(kernel.shape[0])
+    with tf.get_default_graph().gradient_override_map({'MatMul': 'ThinMatMul'} if thin else {}):
+        product = tf.matmul(x, kernel)
+    return tf.nn.bias_add(product, bias)
 
-    return tf.nn.bias_add(product(x, tf.convert_to_tensor(kernel)), bias)
+
+@tf.RegisterGradient('ThinMatMul')
+def _thin_gradient(operation, upstream):
+    x, kernel = operation.inputs
+    return (tf.matmul(upstream, kernel, transpose_b=True),
+            tf.transpose(tf.matmul(upstream, x, transpose_a=True)))
 
 
 class Network:

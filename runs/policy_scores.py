@@ -6,6 +6,7 @@ import json
 import pathlib
 
 from runs import summary
+from runs.claims import full_size
 from runs.files import atomic_write, user_errors
 from runs.plots import COLOURS
 
@@ -19,11 +20,12 @@ LEGEND = (
     "A student's score is that of the one that was kept, over {episodes} fresh episodes: true rewards, likeliest actions, "
     "gym's limits. ± is the standard deviation over seeds (ddof 1). IQM: the mean of the middle half of the seeds, with "
     "its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: (student − random) / (teacher − random), random "
-    "being uniform actions. Best seen: in the evaluations that chose it, the paper's protocol. By the loss: in the "
-    "evaluation at the least `L_distill`, a choice that needs no simulator. Updates: of the student, as a mean.")
+    "being uniform actions. Best seen: in the evaluations that chose it, the paper's protocol. By the loss: on the fresh "
+    "episodes, the student of the least `L_distill` up to the same end, a choice that needs no simulator. Updates: of the "
+    "student, as a mean.")
 ACROSS_LEGEND = (
-    "Over all environments: IQM of the normalised scores with its 95 % interval, seeds drawn anew within each "
-    "environment (stratified bootstrap, {resamples} draws).")
+    "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
+    "environment (stratified bootstrap, {resamples} draws). Methods that lack one of them are left out.")
 
 
 def policies_path(results):
@@ -56,9 +58,10 @@ def interval(strata):
 
 
 def normalised(group):
-    """Each seed's (student − random) / (teacher − random)."""
-    return [(run.result["fresh"]["score"] - run.result["random"]["score"])
-            / (run.result["teacher"] - run.result["random"]["score"]) for run in group.runs]
+    """Each seed's (student − random) / (teacher − random); [] where the teacher is no better than random."""
+    pairs = [(run.result["fresh"]["score"] - run.result["random"]["score"],
+              run.result["teacher"] - run.result["random"]["score"]) for run in group.runs]
+    return [student / teacher for student, teacher in pairs] if all(teacher > 0 for _, teacher in pairs) else []
 
 
 def _place(group):
@@ -73,15 +76,14 @@ def rows(groups):
     for group in sorted(groups, key=lambda group: (group.experiment, _place(group))):
         fresh, teacher = group.values("fresh"), summary.mean(group.values("teacher"))
         score = summary.mean(fresh)
-        low, high = interval([fresh])
+        shares = normalised(group)
         found.append([
             "`{}`".format(group.experiment), "`{}`{}".format(group.name, " *" if group.overrides else ""),
             len(group.runs), summary.number(teacher, "score"),
             summary.number(summary.mean([run.result["random"]["score"] for run in group.runs]), "score"),
-            summary.mean_std(fresh, "score"),
-            "{} [{}, {}]".format(*[summary.number(value, "score") for value in (iqm(fresh), low, high)]),
+            summary.mean_std(fresh, "score"), _iqm(fresh),
             "{:.1f}".format(100 * score / teacher) if teacher > 0 else summary.DASH,
-            summary.signed("{:.1f}".format(100 * summary.mean(normalised(group)))),
+            summary.signed("{:.1f}".format(100 * summary.mean(shares))) if shares else summary.DASH,
             summary.number(group.values("paper")[0], "score"), summary.mean_std(group.values("best"), "score"),
             summary.mean_std(group.values("last"), "score"),
             summary.mean_std([run.result["by_loss"]["score"] for run in group.runs], "score"),
@@ -91,19 +93,34 @@ def rows(groups):
     return head, found
 
 
+def _iqm(values):
+    """'4.0 [1.0, 7.0]'; a dash for fewer than three values, whose interval would say nothing."""
+    if len(values) < 3:
+        return summary.DASH
+    return "{} [{}, {}]".format(*[summary.number(value, "score") for value in (iqm(values),) + interval([values])])
+
+
+def _by_method(groups):
+    """{method: {environment: its full-size group}}, methods and environments in their places."""
+    found = {}
+    for group in sorted(groups, key=lambda group: (_place(group), group.experiment)):
+        same = [other for other in groups if (other.method, other.experiment) == (group.method, group.experiment)]
+        if full_size(same) is group:
+            found.setdefault(group.method, {})[group.experiment] = group
+    return found
+
+
 def across(groups):
-    """(head, rows): each method over all environments in which the most methods have been run."""
-    methods = {}
-    for group in groups:
-        if group.is_full_size:
-            methods.setdefault(group.method, []).append(group)
-    most = max((len(mine) for mine in methods.values()), default=0)
+    """(head, rows): methods over the environments of the one that has been run in most."""
+    methods = {method: {name: normalised(group) for name, group in mine.items() if normalised(group)}
+               for method, mine in _by_method(groups).items()}
+    environments = max((sorted(mine) for mine in methods.values()), key=len, default=[])
     found = []
-    for mine in sorted(methods.values(), key=lambda mine: _place(mine[0])):
-        if len(mine) == most:
-            strata = [normalised(group) for group in mine]
+    for method, mine in methods.items():
+        if environments and set(environments) <= set(mine):
+            strata = [mine[name] for name in environments]
             low, high = interval(strata)
-            found.append(["`{}`".format(mine[0].method), most, sum(len(values) for values in strata)] + [
+            found.append(["`{}`".format(method), ", ".join(environments), sum(len(values) for values in strata)] + [
                 summary.signed("{:.1f}".format(100 * value))
                 for value in (iqm([value for values in strata for value in values]), low, high)])
     return ["method", "environments", "runs", "IQM of normalised scores (%)", "from", "to"], found
@@ -112,11 +129,13 @@ def across(groups):
 def bars(groups):
     """(environments, {method: {environment: (mean, deviation) of score / teacher}}) of the full-size groups."""
     found = {}
-    for group in sorted(groups, key=_place):
-        if group.is_full_size:
-            shares = [run.result["fresh"]["score"] / run.result["teacher"] for run in group.runs]
-            found.setdefault(group.method, {})[group.experiment] = (
-                summary.mean(shares), summary.std(shares) if len(shares) > 1 else 0.)
+    for method, mine in _by_method(groups).items():
+        for environment, group in mine.items():
+            shares = [run.result["fresh"]["score"] / run.result["teacher"] for run in group.runs
+                      if run.result["teacher"]]
+            if shares:
+                found.setdefault(method, {})[environment] = (
+                    summary.mean(shares), summary.std(shares) if len(shares) > 1 else 0.)
     return sorted({name for mine in found.values() for name in mine}), found
 
 

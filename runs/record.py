@@ -141,6 +141,21 @@ class Record:
         self.close()
 
 
+def is_locked(directory):
+    """Whether a process is working in a run's folder."""
+    try:
+        descriptor = os.open(str(pathlib.Path(directory) / "lock"), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def _locked(directory):
     """A descriptor that holds the folder's lock, until it is closed or its process dies."""
     path = directory / "lock"

@@ -14,18 +14,36 @@ BEST = 'best/'  # prefix of the best model's arrays in a checkpoint
 def best_model(checkpoints):
     """{variable name: array} of the best model so far; None without a checkpoint."""
     saved = checkpoint.load(checkpoints)
-    return saved and _split(saved.arrays)[1]
+    return saved and _split(saved.arrays, BEST)[1]
 
 
-def _split(arrays):
-    """(training state, best model) of a checkpoint's arrays."""
-    state, best = {}, {}
+def _split(arrays, prefix):
+    """(the others, those under a prefix, without it) of {name: array}."""
+    rest, mine = {}, {}
     for name, array in arrays.items():
-        if name.startswith(BEST):
-            best[name[len(BEST):]] = array
+        if name.startswith(prefix):
+            mine[name[len(prefix):]] = array
         else:
-            state[name] = array
-    return state, best
+            rest[name] = array
+    return rest, mine
+
+
+class Kept:
+    """The model of the evaluation with the greatest, or the least, of a number.
+
+    Attributes:
+      row: {name: number} of that evaluation, or None before the first.
+      values: {name: array} of the model.
+    """
+
+    def __init__(self, prefix, by, least):
+        self.prefix, self.by, self.least = prefix, by, least
+        self.row, self.values = None, {}
+
+    def see(self, row, values, model):
+        """Takes an evaluation's model if it is better."""
+        if self.row is None or (row[self.by] < self.row[self.by] if self.least else row[self.by] > self.row[self.by]):
+            self.row, self.values = row, {name: values[name] for name in model}
 
 
 class Recording:
@@ -40,13 +58,16 @@ class Recording:
       metric: name in the log of what the result tells, last and best.
       best_by: name in the log of what chooses the best: the greatest, or the
         least of it.
+      also: {prefix of its arrays: (name in the log, whether the least)} of
+        further models that are kept.
     """
 
     def __init__(self, record, model, metric='accuracy',
-                 best_by='validation_accuracy', least=False):
+                 best_by='validation_accuracy', least=False, also=None):
         self.record, self.model = record, list(model)
-        self.metric, self.best_by, self.least = metric, best_by, least
-        self.best, self.best_values = None, {}
+        self.metric, self.best_by = metric, best_by
+        self.kept = {'best': Kept(BEST, best_by, least)}
+        self.kept.update({name: Kept(name + '/', *chosen) for name, chosen in (also or {}).items()})
         self._seconds_before, self._started = 0., time.time()
         self._summaries = None
 
@@ -58,9 +79,21 @@ class Recording:
             return None
         self.record.rewind(saved.extra['log_position'])
         self._seconds_before = saved.extra['wall_seconds']
-        self.best = saved.extra['best']
-        values, self.best_values = _split(saved.arrays)
+        values = saved.arrays
+        for name, kept in self.kept.items():
+            kept.row = saved.extra['kept'][name]
+            values, kept.values = _split(values, kept.prefix)
         return values
+
+    @property
+    def best(self):
+        """The best evaluation's numbers, or None before the first one."""
+        return self.kept['best'].row
+
+    @property
+    def best_values(self):
+        """{name: array} of the best model so far."""
+        return self.kept['best'].values
 
     @property
     def wall_seconds(self):
@@ -89,23 +122,16 @@ class Recording:
                    fingerprint=checkpoint.fingerprint(values))
         self.record.append(row)
         self._summarise(step, row)
-        if self._is_better(row):
-            self.best = {'step': step, self.metric: row[self.metric],
-                         self.best_by: row[self.best_by]}
-            self.best_values = {name: values[name] for name in self.model}
+        seen = dict({name: value for name, value in row.items() if isinstance(value, (int, float))}, step=step)
+        for kept in self.kept.values():
+            kept.see(seen, values, self.model)
         arrays = dict(values)
-        arrays.update(
-            {BEST + name: a for name, a in self.best_values.items()})
+        for kept in self.kept.values():
+            arrays.update({kept.prefix + name: array for name, array in kept.values.items()})
         checkpoint.save(self.record.checkpoints, step, arrays, {
-            'log_position': self.record.position(),
-            'wall_seconds': self.wall_seconds, 'best': self.best})
+            'log_position': self.record.position(), 'wall_seconds': self.wall_seconds,
+            'kept': {name: kept.row for name, kept in self.kept.items()}})
         return row
-
-    def _is_better(self, row):
-        if self.best is None:
-            return True
-        new, old = row[self.best_by], self.best[self.best_by]
-        return new < old if self.least else new > old
 
     def _summarise(self, step, row):
         """The row's numbers as TensorBoard scalars."""

@@ -1,4 +1,13 @@
-"""Policies: their experiments, methods and budgets (section 5.3, appendix A.2)."""
+"""Policies: their experiments, methods and budgets (section 5.3, appendix A.2).
+
+DAFL's objective for policies (the paper only names it): its coefficients for
+images, one-hot 1, information entropy 5, activation 0.1; its generator and
+student take turns, one update each, and nothing is re-initialised.  Over
+categories the terms are those of images; its code takes the information entropy
+to base 10, hence 5 / ln 10 in nats.  A Gaussian policy has no likeliest class,
+so the one-hot term is dropped; its information entropy is equation 5, in nats,
+to which no base belongs: 5.
+"""
 
 import math
 from typing import Tuple
@@ -6,7 +15,7 @@ from typing import Tuple
 from typing_extensions import Literal
 
 from gas_tf.experiments.common import Objective, Schedule
-from runs.settings import described, resolve, setting
+from runs.settings import described, replace, resolve, setting
 
 
 @described
@@ -41,7 +50,7 @@ class Generator:
 
 @described
 class Collection:
-    """Real observations, of the teacher's episodes: `inputs` real, and the diagnostic."""
+    """Real observations, of the teacher's episodes, for `inputs` real."""
     transitions: int = setting(
         200000, 'observations that student_kd learns from', 'chosen: none is stated')
     workers: int = setting(
@@ -59,12 +68,15 @@ class Evaluation:
     fresh_episodes: int = setting(
         20, 'that judge the kept student at the end', 'chosen')
     stopping: Literal['score', 'loss'] = setting(
-        'score', 'score: the best-scoring student is kept; loss: the one of '
-        'the least L_distill, without a look at the simulator',
+        'score', 'what keeps a student and ends a run: the best score, or the '
+        'least L_distill, whose choice needs no simulator',
         "the paper's protocol")
     patience: int = setting(
-        20000, 'student updates without a better one until the end (0: none)',
-        'appendix A.2.1 says 120 seconds')
+        20000, 'student updates without a better one until the end, asked at '
+        'evaluations (0: none)', 'chosen: appendix A.2.1 says 120 seconds')
+    patience_seconds: float = setting(
+        0., 'seconds without a better one until the end (0: none); such an end '
+        'does not repeat', 'appendix A.2.1 says 120')
 
 
 @described
@@ -97,7 +109,7 @@ BASE = {
 }
 
 EXPERIMENTS = {name: {} for name in (
-    'cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup')}
+    'cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup', 'policy')}
 
 DESCRIPTIONS = {
     'cartpole': 'a policy that balances a pole (table 8)',
@@ -105,10 +117,8 @@ DESCRIPTIONS = {
     'halfcheetah': 'a policy that runs, MuJoCo (table 8)',
     'humanoid': 'a policy that walks, MuJoCo (table 8)',
     'standup': 'a policy that stands up, MuJoCo (table 8)',
+    'policy': 'any policy of ppo.train on vectors: --teacher names it',
 }
-
-#: Whose policies are over categories: DAFL's one-hot term has a meaning there.
-CATEGORICAL = ('cartpole',)
 
 METHODS = {
     'gas': {},
@@ -118,6 +128,7 @@ METHODS = {
     },
     'dafl': {
         'objective.alpha': (0., "DAFL has its one-hot term in its place"),
+        'objective.one_hot': (1., "DAFL's"),
         'objective.beta': (5. / math.log(10.), "DAFL's 5, with its logarithm to base 10"),
         'objective.gamma': (0., 'no adaptive term'),
         'objective.lambda_activation': (0.1, "DAFL's"),
@@ -140,7 +151,6 @@ METHOD_DESCRIPTIONS = {
 }
 
 ABLATIONS = {
-    'gas_gamma_0': {'objective.gamma': 0.},
     'gas_no_reset': {'schedule.reset_every': 0},
     'gas_generators_8': {'generator.count': 8},
 }
@@ -176,14 +186,31 @@ PAPER_SCORE = {
 }
 
 
-def paper_score(experiment, method):
-    """The paper's score, or None where it has none."""
+def paper_score(experiment, method, config):
+    """The paper's score, or None where it has none, or `config` learns from other inputs than the method's."""
+    if config.inputs != configuration(experiment, method)[0].inputs:
+        return None
     return PAPER_SCORE.get(method, {}).get(experiment)
 
 
 def configuration(experiment, method='gas', budget='paper'):
     """See `experiments.configuration`."""
-    layers = [BASE, EXPERIMENTS[experiment], METHODS[method]]
-    if method == 'dafl' and experiment in CATEGORICAL:
-        layers.append({'objective.one_hot': (1., "DAFL's; without a meaning for Gaussian policies")})
-    return resolve(Experiment(), layers + [BUDGETS[experiment][budget]])
+    return resolve(Experiment(), [
+        BASE, EXPERIMENTS[experiment], METHODS[method], BUDGETS[experiment][budget]])
+
+
+def for_actions(config, sources, method, kind):
+    """What a method's settings are for actions of a kind, 'categorical' or 'gaussian'.
+
+    Returns:
+      (Experiment, sources): the given ones but for DAFL's objective, as this
+      module's docstring settles it, where the caller has not changed it.
+    """
+    changes = {'objective.one_hot': (0., 'no meaning for a Gaussian policy'),
+               'objective.beta': (5., "DAFL's 5, equation 5 in nats")}
+    if method == 'dafl' and kind == 'gaussian':
+        sources = dict(sources)
+        for name, (value, source) in changes.items():
+            if sources[name] == METHODS['dafl'][name][1]:
+                config, sources[name] = replace(config, name, value), source
+    return config, sources

@@ -174,7 +174,7 @@ def infinite_slope(images):
     (fixed, {'objective__lambda_activation': .1}, 'needs the features'),
     (fixed, {'schedule__batch_size': 9}, 'give a multiple of generator.count'),
     (fixed, {'data': (np.zeros((3, 8, 8, 2)), np.zeros(3))}, 'the data are images'),
-    (fixed, {'student': lambda images: fixed(images)[:, :2]}, 'the student tells 2 classes apart, the teacher 3'),
+    (fixed, {'student': lambda images: fixed(images)[:, :2]}, 'the student gives 2 numbers, the teacher 3'),
     (fixed, {'student': lambda images: fixed(images)}, 'the student has nothing to train'),
 ])
 def test_what_is_refused(teacher, more, said, tmp_path):

@@ -1,6 +1,7 @@
 """One's own policy, without a simulator: learnt from, judged, repeated, and refused in one line."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,16 +122,23 @@ def blind(observations):
     (dict(teacher=lambda x: x[:, 0]), 'logits [b, actions], or (mean [b, d]'),
     (dict(teacher=lambda x: (x, x[0, :2])), 'logits [b, actions], or (mean [b, d]'),
     (dict(teacher=lambda x: (x, x, x)), 'logits [b, actions], or (mean [b, d]'),
+    (dict(teacher=lambda x: (x, None)), 'logits [b, actions], or (mean [b, d]'),
+    (dict(teacher=lambda x: (x, {})), 'logits [b, actions], or (mean [b, d]'),
     (dict(teacher=lambda x: tf.matmul(x, KERNEL) / 0.), 'not finite'),
     (dict(weights={}), 'hold no kernel'),
     (dict(student=()), 'give a function, or the widths'),
+    (dict(student='64'), 'give a function, or the widths'),
+    (dict(student=(8.9,)), 'give a function, or the widths'),
+    (dict(student=lambda x: tf.matmul(x, tf.get_variable('k', [SIZE, 2])) + 0. * len(str(tf.get_variable('no', [1])))),
+     "the student's answers do not depend on student/no"),
     (dict(student=gaussian), 'one of teacher and student gives logits'),
-    (dict(student=lambda x: x), 'the student tells 3 classes apart'),
+    (dict(student=lambda x: x), 'the student gives 3 numbers, the teacher 2'),
     (dict(teacher=one_deviation, student=lambda x: (x, tf.get_variable('s', [3]))), 'the student gives 3 numbers'),
     (dict(method='dafl'), "method is 'dafl'"),
     (dict(seed=-1), 'seed is -1'),
     (dict(schedule__batch=3), 'no setting'),
     (dict(schedule__batch_size=3), 'give a multiple of generator.count'),
+    (dict(schedule__batch_size=2), 'two observations of each generator'),
     (dict(objective__lambda_activation=.1), 'needs the features'),
     (dict(teacher=gaussian, objective__one_hot=1.), 'no meaning for a Gaussian'),
 ])
@@ -141,9 +149,31 @@ def test_what_does_not_fit_is_one_line(tmp_path, given, said):
     assert not (tmp_path / 'run').exists()
 
 
-def test_it_needs_no_simulator():
-    code = ('import sys\n'
-            'for name in ("gym", "mujoco_py", "atari_py", "mpi4py"):\n'
-            '    sys.modules[name] = None\n'
-            'import gas_tf.own_policies')
-    assert subprocess.call([sys.executable, '-c', code], cwd=str(ROOT)) == 0
+@pytest.mark.parametrize('found', [None, 'much', float('nan')])
+def test_a_score_that_is_no_number(tmp_path, found):
+    with pytest.raises(UserError, match='a number is needed'):
+        run(tmp_path / 'run', score=lambda decide: found)
+
+
+def test_patience(tmp_path):
+    distilled = run(tmp_path / 'run', score=lambda decide: 0., evaluation__patience=100)
+    assert distilled.result['student_steps'] == 200 and distilled.result['best_step'] == 100
+
+
+def test_weights_of_another_student_are_refused():
+    with pytest.raises(UserError, match='use its own function'):
+        act({'student/kernel': KERNEL}, np.zeros([1, SIZE]))
+
+
+def test_the_readmes_example_needs_no_simulator(tmp_path):
+    text = (ROOT / 'README.md').read_text()
+    block, = [part for part in re.findall('```python\n(.*?)```', text, re.S) if 'distil_policy' in part]
+    block = block.replace('schedule__student_steps=5000', 'schedule__student_steps=1000')
+    assert "'runs/out/mine'" in block and 'steps=1000' in block
+    block = block.replace("'runs/out/mine'", repr(str(tmp_path / 'mine')))
+    hidden = ('import sys\n'
+              'for name in ("gym", "baselines", "mujoco_py", "atari_py", "mpi4py"):\n'
+              '    sys.modules[name] = None\n')
+    done = subprocess.run([sys.executable, '-c', hidden + block], cwd=str(ROOT), stdout=subprocess.PIPE,
+                          universal_newlines=True)
+    assert done.returncode == 0 and re.search(r'\[\[.*\]\]', done.stdout)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from gas_tf import command, experiments, policies, run, trajectories
+from gas_tf import command, experiments, export, policies, run, trajectories
 from gas_tf.algorithm import Distillation
 from gas_tf.networks.mlp import MLPGenerator
 from ppo.experiments import Environment, Model
@@ -21,9 +21,10 @@ from ppo.models import ActorCritic
 from ppo.spaces import Actions, Spaces
 from ppo.teacher import read_teacher, write_teacher
 from runs import determinism, settings
+from runs.display import Display
 from runs.errors import UserError
 from runs.published import read_runs
-from runs.record import RESULT_KEYS
+from runs.record import RESULT_KEYS, Record
 from runs.streams import stream_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,10 +35,10 @@ SMALL = {'schedule.student_steps': 40, 'schedule.evaluate_every': 10, 'schedule.
          'evaluation.fresh_episodes': 3, 'collection.transitions': 200, 'collection.workers': 2}
 
 
-def make_teacher(folder, kind, limit=30):
+def make_teacher(folder, kind, limit=30, name=None):
     """A policy of random weights with a normaliser that matters."""
-    name, size, actions, widths = KINDS[kind]
-    config = PPO(environment=Environment(id=name, max_steps=limit), model=Model(widths=widths))
+    own, size, actions, widths = KINDS[kind]
+    config = PPO(environment=Environment(id=name or own, max_steps=limit), model=Model(widths=widths))
     random = np.random.RandomState(3)
     with tf.Graph().as_default():
         network = ActorCritic('ppo', config.model, (size,), actions)
@@ -105,7 +106,7 @@ def test_students_are_half_as_wide(teacher):
         config = configured()
         algorithm, _ = policies.build(config, teacher, policies.source_of_inputs(config, teacher, 0), 0)
         kernels = [v for v in algorithm.student.variables if 'dense' in v.op.name and 'kernel' in v.op.name]
-        assert [v.shape[1] for v in kernels] == [3, 2][:len(kernels)]
+        assert [int(v.shape[1]) for v in kernels] == [width // 2 for width in teacher.config.model.widths]
     with tf.Graph().as_default():
         config = configured(**{'student.widths': (9,) * len(teacher.config.model.widths)})
         algorithm, _ = policies.build(config, teacher, policies.source_of_inputs(config, teacher, 0), 0)
@@ -192,9 +193,11 @@ def test_a_student_is_judged_by_its_likeliest_actions(teacher):
             algorithm.start(session, values)
             student = session.run({v.op.name: v for v in algorithm.student.variables})
             row = evaluation(session, 30)
-            rows = [{'student_step': 10, 'score': 4., 'L_distill': 2.}, {'student_step': 20, 'score': 3., 'L_distill': 1.}]
-            kept = evaluation.of_the_kept(session, rows)
+            kept = evaluation.of_the_kept(session, 'best', {'step': 30})
+            by_loss = evaluation.of_the_kept(session, 'by_loss', {'step': 20})
+            again = evaluation.of_the_kept(session, 'best', {'step': 30})
             real = evaluation._real
+        evaluation.close()
 
     def decide(observation):
         output = by_hand(student, trajectories.normalised(observation, teacher.values), 'student')
@@ -203,8 +206,8 @@ def test_a_student_is_judged_by_its_likeliest_actions(teacher):
     assert row['score'] == pytest.approx(np.mean(expected), abs=1e-3)
     assert row['score_std'] == pytest.approx(np.std(expected, ddof=1), abs=1e-3)
     assert kept['fresh']['score'] == pytest.approx(np.mean(gym_scores(name, decide, 3, 7, 2 ** 31 - 1, 30)), abs=1e-3)
-    assert kept['by_loss'] == {'step': 20, 'score': 3.} and kept['fresh']['episodes'] == 3
-    assert kept['random']['score'] != kept['fresh']['score']
+    assert by_loss == {'by_loss': dict(kept['fresh'], step=20)} and kept['fresh']['episodes'] == 3
+    assert kept['random']['score'] != kept['fresh']['score'] and again == kept
     mine, theirs = by_hand(student, real, 'student'), by_hand(teacher.values, real)
     if teacher.spaces.actions.kind == 'categorical':
         p, q = [np.exp(x) / np.exp(x).sum(1, keepdims=True) for x in (theirs, mine)]
@@ -214,21 +217,52 @@ def test_a_student_is_judged_by_its_likeliest_actions(teacher):
     assert row['kl_real'] == pytest.approx(kl.mean(), rel=1e-3)
 
 
-def test_trajectories_do_not_depend_on_the_number_of_processes(teacher, monkeypatch):
+def test_trajectories_do_not_depend_on_the_number_of_processes(teacher, monkeypatch, tmp_path):
     collection = dataclasses.replace(configured().collection, transitions=200, workers=3)
-    collected = trajectories.collect(teacher, collection, 5)
+    folder = tmp_path / 'workers'
+    folder.mkdir()
+    (folder / '0.npy').write_text('what a killed run has left')
+    collected = trajectories.collect(teacher, collection, 5, folder)
     assert collected.shape == (200,) + teacher.spaces.shape and collected.dtype == np.float32
-    monkeypatch.setattr(trajectories.os, 'cpu_count', lambda: 1)
-    np.testing.assert_array_equal(trajectories.collect(teacher, collection, 5), collected)
+    assert not folder.exists()
+    monkeypatch.setattr(trajectories, 'usable_cores', lambda: 1)
+    np.testing.assert_array_equal(trajectories.collect(teacher, collection, 5, folder), collected)
     parts = [trajectories.play(teacher, 16, 5, False, 5, 16 * worker) for worker in range(3)]
     together = np.concatenate(parts, axis=1).reshape((-1,) + teacher.spaces.shape)
     np.testing.assert_array_equal(together[:200], collected)
     assert len(np.unique(collected[:48], axis=0)) == 48  # every environment begins elsewhere
+    thin = trajectories.play(teacher, 16, 5, False, 5, every=2)
+    np.testing.assert_array_equal(thin, parts[0][::2])
 
 
-def test_a_worker_that_fails_is_one_line(teacher):
+def test_the_diagnostic_sees_what_no_student_learns_from(teacher, tmp_path):
+    collection = dataclasses.replace(configured().collection, transitions=4096, workers=1)
+    learnt = trajectories.collect(teacher, collection, 5, tmp_path / 'workers')
+    with tf.Graph().as_default():
+        config = configured()
+        algorithm, _ = policies.build(config, teacher, policies.source_of_inputs(config, teacher, 5), 5)
+        evaluation = policies.InEnvironment(algorithm, teacher, config.evaluation, 5)
+        evaluation.close()
+    assert evaluation._real.shape == (2048,) + teacher.spaces.shape
+    assert not {row.tobytes() for row in learnt} & {row.tobytes() for row in evaluation._real}
+
+
+def test_uniform_actions_differ_between_episodes_and_seeds(teacher):
+    with tf.Graph().as_default():
+        config = configured()
+        algorithm, _ = policies.build(config, teacher, policies.source_of_inputs(config, teacher, 0), 0)
+        seen = []
+        for seed in (0, 1):
+            evaluation = policies.InEnvironment(algorithm, teacher, config.evaluation, seed)
+            seen.append(evaluation._random())
+            assert evaluation._random() == seen[-1] and seen[-1]['episodes'] == 3
+            evaluation.close()
+    assert seen[0] != seen[1]
+
+
+def test_a_worker_that_fails_is_one_line(teacher, tmp_path):
     with pytest.raises(UserError) as caught:
-        trajectories.collect(teacher._replace(path='nowhere'), configured().collection, 0)
+        trajectories.collect(teacher._replace(path='nowhere'), configured().collection, 0, tmp_path / 'workers')
     assert '\n' not in str(caught.value) and 'a worker that collects episodes failed' in str(caught.value)
 
 
@@ -267,8 +301,8 @@ def test_what_is_recorded(reference):
     assert set(RESULT_KEYS) <= set(result) and result['metric'] == 'score' and result['teacher'] == 20.
     assert result['best'] == max(row['score'] for row in rows) and result['last'] == rows[-1]['score']
     assert result['paper'] == 200. and result['fresh']['episodes'] == 3
-    least = min(rows, key=lambda row: row['L_distill'])
-    assert result['by_loss'] == {'step': least['student_step'], 'score': least['score']}
+    assert result['by_loss']['step'] == min(rows, key=lambda row: row['L_distill'])['student_step']
+    assert result['by_loss']['episodes'] == 3 and result['fresh']['step'] == result['best_step']
     assert (folder / 'samples.png').read_bytes()[:4] == b'\x89PNG'
     assert len(read_runs(reference)) == 1
 
@@ -307,12 +341,23 @@ def test_every_method(cartpole, tmp_path, method, capsys):
     assert bool(re.search('^paper +200', text, re.M)) == (method in ('dafl', 'student_kd'))
 
 
-def test_patience_ends_a_run_and_it_stays_ended(cartpole, tmp_path):
-    given = arguments(cartpole, tmp_path, '--evaluation.patience', '10', '--student.learning-rate', '1e-9')
-    assert run.main(given) == 0  # hardly moves, so the score does not rise
+def test_other_inputs_are_not_compared_with_the_paper(cartpole, tmp_path, capsys):
+    assert run.main(arguments(cartpole, tmp_path, '--inputs', 'noise')) == 0
+    assert read(tmp_path)[2]['paper'] is None and 'paper ' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('patience', [['--evaluation.patience', '5'],  # less than between two evaluations
+                                      ['--evaluation.patience', '10'], ['--evaluation.patience-seconds', '1e-9']])
+def test_patience_ends_a_run_and_it_stays_ended(cartpole, tmp_path, patience):
+    given = arguments(cartpole, tmp_path, *patience)
+    assert run.main(given) == 0
     folder, rows, result = read(tmp_path)
-    assert len(rows) < 4 and result['student_steps'] == rows[-1]['student_step']
-    assert rows[-1]['student_step'] - result['best_step'] == 10
+    scores = [row['score'] for row in rows]
+    if len(rows) < 4:  # ended by the first evaluation that is no better
+        assert scores[:-1] == sorted(set(scores[:-1])) and scores[-1] <= scores[-2]
+    else:
+        assert scores[:-1] == sorted(set(scores[:-1]))
+    assert result['student_steps'] == rows[-1]['student_step'] and result['fingerprint'] == rows[-1]['fingerprint']
     (folder / 'result.json').unlink()  # as if killed before it was written
     assert run.main(given) == 0
     assert read(tmp_path)[1:] == (rows, dict(result, wall_seconds=read(tmp_path)[2]['wall_seconds']))
@@ -334,12 +379,40 @@ def test_the_loss_can_choose_the_student(cartpole, reference, tmp_path):
     (['--generator.count', '3'], 'give a multiple of generator.count'),
     (['--method', 'gas_literal'], 'no method is called'),
     (['--objective.lambda', '1'], 'did you mean'),
+    (['--generator.standardised', '--generator.count', '16'], 'two observations of each generator'),
 ])
 def test_what_does_not_fit_is_one_line(cartpole, tmp_path, capsys, more, said):
     assert run.main(arguments(cartpole, tmp_path / 'out') + more) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: ') and error.count('\n') == 1 and said in error
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_teacher_of_another_environment(cartpole, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert run.main(['mountaincar', '--teacher', str(cartpole), '--out', str(out)]) == 2
+    error = capsys.readouterr().err
+    assert 'plays CartPole-v0, and mountaincar is MountainCarContinuous-v0' in error and not out.exists()
+    assert run.main(['policy', '--out', str(out)]) == 2
+    assert '--teacher' in capsys.readouterr().err and not out.exists()
+    assert run.main(['policy'] + arguments(cartpole, out)[1:]) == 0
+    assert (out / 'policy/gas/seed-0/result.json').exists() and 'paper ' not in capsys.readouterr().out
+
+
+def test_a_missing_simulator_leaves_nothing(tmp_path, capsys):
+    folder = make_teacher(tmp_path / 'teacher', 'cartpole', name='Nowhere-v0')
+    assert run.main(['policy', '--teacher', str(folder), '--out', str(tmp_path / 'out')]) == 2
+    error = capsys.readouterr().err
+    assert 'Nowhere-v0' in error and error.count('\n') == 1 and not (tmp_path / 'out').exists()
+
+
+def test_a_teacher_no_better_than_chance_has_a_table(cartpole, reference, capsys):
+    options, sources = command.parse(arguments(cartpole, reference))
+    task = policies.Task(options, sources, Display(), [])
+    task.prepare()
+    result = read(reference)[2]
+    task.table([dict(result, random=dict(result['random'], score=20.))])
+    assert re.search('^teacher +20.0 ± 1.0 +100.0 % +$', capsys.readouterr().out, re.M)
 
 
 def test_one_hot_needs_categories(tmp_path, capsys):
@@ -350,18 +423,27 @@ def test_one_hot_needs_categories(tmp_path, capsys):
 
 
 def test_dafl_has_its_one_hot_term_where_it_has_a_meaning():
-    hot = {name: experiments.configuration(name, 'dafl')[0].objective.one_hot
-           for name in experiments.policies.EXPERIMENTS}
-    assert hot == {'cartpole': 1., 'mountaincar': 0., 'halfcheetah': 0., 'humanoid': 0., 'standup': 0.}
+    config, sources = experiments.configuration('policy', 'dafl')
+    for kind, hot, beta in (('categorical', 1., 5. / np.log(10.)), ('gaussian', 0., 5.)):
+        objective = experiments.policies.for_actions(config, sources, 'dafl', kind)[0].objective
+        assert (objective.one_hot, objective.beta) == (hot, pytest.approx(beta))
+    given = settings.replace(config, 'objective.beta', 3.)
+    changed, told = experiments.policies.for_actions(given, dict(sources, **{'objective.beta': 'command line'}), 'dafl',
+                                                     'gaussian')
+    assert (changed.objective.one_hot, changed.objective.beta, told['objective.beta']) == (0., 3., 'command line')
+    gas = experiments.configuration('policy')
+    assert experiments.policies.for_actions(*gas, 'gas', 'gaussian') == gas
 
 
 def test_a_missing_teacher_is_trained_first(tmp_path, monkeypatch):
     asked = []
 
-    def call(given):
+    def call(given, env):
         asked.append(given[1:])
+        assert 'PATH' in env and not any(name.startswith('PMI') for name in env)
         make_teacher(tmp_path / 'out/cartpole/ppo/seed-0', 'cartpole')
         return 0
+    monkeypatch.setenv('PMI_SIZE', '2')
     monkeypatch.setattr(policies.subprocess, 'call', call)
     monkeypatch.setattr(policies, 'COMMITTED', tmp_path / 'none')
     options, sources = command.parse(['cartpole', '--out', str(tmp_path / 'out')])
@@ -372,8 +454,55 @@ def test_a_missing_teacher_is_trained_first(tmp_path, monkeypatch):
     assert asked == [['-m', 'ppo.train', 'cartpole', '--out', str(tmp_path / 'out')]]
 
 
+def test_a_teacher_that_another_process_trains_is_waited_for(tmp_path, monkeypatch, capsys):
+    own, looks = tmp_path / 'out/cartpole/ppo/seed-0', []
+
+    def wait(_):
+        looks.append(1)
+        if len(looks) == 2:
+            make_teacher(tmp_path / 'elsewhere', 'cartpole')
+            for name in ('weights.npz', 'teacher.json'):
+                (tmp_path / 'elsewhere' / name).rename(own / name)
+    monkeypatch.setattr(policies.time, 'sleep', wait)
+    monkeypatch.setattr(policies, 'COMMITTED', tmp_path / 'none')
+    options, sources = command.parse(['cartpole', '--out', str(tmp_path / 'out')])
+    with Record(own, {}):
+        task = policies.Task(options, sources, Display(), [])
+        task.prepare()
+    assert task.teacher.scores['score'] == 20. and len(looks) == 2
+    assert capsys.readouterr().out.count('waiting for that teacher') == 1
+
+
 def test_help_has_the_sources_of_policies():
     done = subprocess.run([sys.executable, '-m', 'gas_tf.run', 'humanoid', '--help'], cwd=str(ROOT),
                           stdout=subprocess.PIPE, universal_newlines=True)
     text = ' '.join(done.stdout.split())
     assert done.returncode == 0 and 'table 10: R_g of 10 outer epochs' in text and '--evaluation.patience' in text
+
+
+# The student as a file.
+
+def test_the_exported_student_acts_on_raw_observations(cartpole, reference, tmp_path):
+    folder = read(reference)[0]
+    raw = np.random.RandomState(0).randn(6, 4).astype(np.float32)
+    teacher = read_teacher(cartpole)
+    with np.load(str(export.export(folder, 'npz', tmp_path / 'student.npz'))) as file:
+        values = dict(file.items())
+    np.testing.assert_array_equal(values['mean'], teacher.values['normalizer/mean'])
+    np.testing.assert_array_equal(values['std'], teacher.values['normalizer/std'])
+    expected = by_hand(values, trajectories.normalised(raw, teacher.values), 'student')
+    saved = export.export(folder, 'savedmodel', tmp_path / 'student')
+    with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+        signature = tf.saved_model.load(session, ['serve'], str(saved)).signature_def['serving_default']
+        action, logits = session.run([signature.outputs[name].name for name in ('action', 'logits')],
+                                     {signature.inputs['observations'].name: raw})
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(action, expected.argmax(1))
+
+
+def test_a_student_without_its_teacher_is_not_exported(tmp_path, capsys):
+    folder = make_teacher(tmp_path / 'teacher', 'cartpole')
+    assert run.main(arguments(folder, tmp_path)) == 0
+    (folder / 'teacher.json').unlink()
+    with pytest.raises(UserError, match='is not to be found, whose normaliser'):
+        export.export(read(tmp_path)[0], 'npz')

@@ -63,8 +63,8 @@ def test_the_block_and_its_picture(results, tmp_path):  # noqa: F811
     student(results, "humanoid", "dafl", [1., 1.], budget="quick")
     text = block(results, "policies")
     # Over both environments only gas: ((90 - 20) + (60 - 20)) / 2 / 80.
-    across = [line for line in text.splitlines() if line.startswith("| `gas` | 2 | 4 |")]
-    assert len(across) == 1 and "| 68.8 |" in across[0] and "| `noise` | 1 |" not in text
+    across = [line for line in text.splitlines() if line.startswith("| `gas` | cartpole, humanoid | 4 |")]
+    assert len(across) == 1 and "| 68.8 |" in across[0] and "\n| `noise` |" not in text
     assert "`dafl@quick`" in text and "20 fresh episodes" in text
     names, methods = policy_scores.bars(policy_scores.distilled(groups_of(results)))
     assert names == ["cartpole", "humanoid"] and sorted(methods) == ["gas", "noise"]
@@ -76,6 +76,38 @@ def test_the_block_and_its_picture(results, tmp_path):  # noqa: F811
     assert run_report(tmp_path) == 0 and path.read_bytes() == first
     student(results, "cartpole", "noise", [10.])
     assert run_report(tmp_path) == 0 and path.read_bytes() != first
+
+
+def test_methods_are_compared_on_the_same_environments(results):  # noqa: F811
+    for environment, method in (("cartpole", "gas"), ("humanoid", "gas"), ("halfcheetah", "noise"), ("standup", "noise")):
+        student(results, environment, method, [90.])
+    assert [row[:2] for row in policy_scores.across(groups_of(results))[1]] == [["`gas`", "cartpole, humanoid"]]
+    student(results, "cartpole", "noise", [50.])
+    student(results, "humanoid", "noise", [50.])
+    assert [row[:2] for row in policy_scores.across(groups_of(results))[1]] == [
+        ["`noise`", "cartpole, halfcheetah, humanoid, standup"]]
+
+
+def test_of_two_configurations_the_later_is_shown(results):  # noqa: F811
+    student(results, "cartpole", "gas", [90.])
+    make = dict(fields={"schedule.n_student": {"value": 7, "source": "section 4.1"}},
+                provenance={"started": "2025-01-01"})
+    folder = results / "cartpole" / "gas" / "seed-0"
+    folder.rename(results / "kept")
+    student(results, "cartpole", "gas", [60.], **make)
+    (results / "cartpole" / "gas" / "seed-0").rename(results / "cartpole" / "gas" / "seed-1")
+    result = results / "cartpole" / "gas" / "seed-1" / "result.json"
+    result.write_text(result.read_text().replace('"seed": 0', '"seed": 1'))
+    (results / "kept").rename(folder)
+    groups = groups_of(results)
+    assert len(groups) == 2 and policy_scores.bars(groups)[1]["gas"]["cartpole"][0] == pytest.approx(.6)
+    assert policy_scores.across(groups)[1][0][1:3] == ["cartpole", 1]
+
+
+def test_a_teacher_that_is_no_better_than_chance(results):  # noqa: F811
+    student(results, "cartpole", "gas", [90.] * 3, teacher=20.)
+    head, rows = policy_scores.rows(groups_of(results))
+    assert dict(zip(head, rows[0]))["normalised (%)"] == "–" and policy_scores.across(groups_of(results))[1] == []
 
 
 def test_a_claim_on_a_student_is_judged_on_fresh_episodes(results):  # noqa: F811
