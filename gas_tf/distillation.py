@@ -62,10 +62,11 @@ def _loop(algorithm, session, recording, evaluation, display, title, patience):
     schedule, losses = algorithm.schedule, []
 
     def gone_stale():
-        updates, seconds = patience
         best = recording.best
-        return best and (
-            updates and algorithm.student_steps - best['step'] >= updates
+        waited = algorithm.student_steps - best['step'] if best else 0
+        updates, seconds = patience
+        return waited and (
+            updates and waited >= updates
             or seconds and recording.wall_seconds - best['wall_seconds'] >= seconds)
 
     with display.progress(

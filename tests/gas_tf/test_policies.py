@@ -48,7 +48,7 @@ def make_teacher(folder, kind, limit=30, name=None):
     values['normalizer/std'] = (.5 + random.rand(size)).astype(np.float32)
     folder.mkdir(parents=True)
     write_teacher(folder, config, Spaces((size,), np.dtype(np.float32), actions), values,
-                  {'score': 20., 'score_std': 1., 'episodes': 20, 'chosen_at': 21.}, 'none')
+                  {'score': 25., 'score_std': 1., 'episodes': 20, 'chosen_at': 26.}, 'none')
     return folder
 
 
@@ -298,7 +298,7 @@ def test_what_is_recorded(reference):
     for name in ('L_distill', 'H_each', 'H_mean', 'L_adapt', 'score', 'score_std', 'episode_steps', 'kl_real',
                  'input_mean', 'input_std', 'pairwise_distance', 'class_entropy'):
         assert name in rows[0], name
-    assert set(RESULT_KEYS) <= set(result) and result['metric'] == 'score' and result['teacher'] == 20.
+    assert set(RESULT_KEYS) <= set(result) and result['metric'] == 'score' and result['teacher'] == 25.
     assert result['best'] == max(row['score'] for row in rows) and result['last'] == rows[-1]['score']
     assert result['paper'] == 200. and result['fresh']['episodes'] == 3
     assert result['by_loss']['step'] == min(rows, key=lambda row: row['L_distill'])['student_step']
@@ -336,7 +336,7 @@ def test_every_method(cartpole, tmp_path, method, capsys):
     if method == 'gas_normalised':
         assert rows[-1]['input_std'] == pytest.approx(1., abs=.05) and rows[-1]['input_mean'] < 1e-3
     text = capsys.readouterr().out
-    for line in ('^teacher +20.0 ± 1.0 +100.0 % +100.0 %', '^student, seed 0 ', '^random policy .* 0.0 %'):
+    for line in ('^teacher +25.0 ± 1.0 +100.0 % +100.0 %', '^student, seed 0 ', '^random policy .* 0.0 %'):
         assert re.search(line, text, re.M), line
     assert bool(re.search('^paper +200', text, re.M)) == (method in ('dafl', 'student_kd'))
 
@@ -411,8 +411,8 @@ def test_a_teacher_no_better_than_chance_has_a_table(cartpole, reference, capsys
     task = policies.Task(options, sources, Display(), [])
     task.prepare()
     result = read(reference)[2]
-    task.table([dict(result, random=dict(result['random'], score=20.))])
-    assert re.search('^teacher +20.0 ± 1.0 +100.0 % +$', capsys.readouterr().out, re.M)
+    task.table([dict(result, random=dict(result['random'], score=25.))])
+    assert re.search('^teacher +25.0 ± 1.0 +100.0 % +$', capsys.readouterr().out, re.M)
 
 
 def test_one_hot_needs_categories(tmp_path, capsys):
@@ -450,7 +450,7 @@ def test_a_missing_teacher_is_trained_first(tmp_path, monkeypatch):
     for _ in range(2):
         task = policies.Task(options, sources, type('Display', (), {'line': print}), [])
         task.prepare()
-        assert task.teacher.scores['score'] == 20.
+        assert task.teacher.scores['score'] == 25.
     assert asked == [['-m', 'ppo.train', 'cartpole', '--out', str(tmp_path / 'out')]]
 
 
@@ -469,7 +469,7 @@ def test_a_teacher_that_another_process_trains_is_waited_for(tmp_path, monkeypat
     with Record(own, {}):
         task = policies.Task(options, sources, Display(), [])
         task.prepare()
-    assert task.teacher.scores['score'] == 20. and len(looks) == 2
+    assert task.teacher.scores['score'] == 25. and len(looks) == 2
     assert capsys.readouterr().out.count('waiting for that teacher') == 1
 
 
