@@ -80,13 +80,19 @@ class Distillation:
         trained = named(student.variables)
         trained.update(adam_variables(self._student_optimizer))
         if inputs.bank:
-            self._generator_optimizer = _Adam(
-                'generator_adam', config.generator, self.schedule.generator_steps)
+            # What is re-initialised together has one optimiser.
+            self.groups = [[generator] for generator in inputs.bank.generators] \
+                if self.schedule.reset_in_turn else [inputs.bank.generators]
+            self._generator_optimizers = [
+                _Adam('generator_adam' + ('_%d' % i if self.schedule.reset_in_turn else ''),
+                      config.generator, self.schedule.generator_steps)
+                for i in range(len(self.groups))]
             self._generator_updates = self._build_generator_updates(
                 max(self.schedule.n_generator, 1) if unrolled else 1)
             self._monitor = self._build_monitor()
             trained.update(named(inputs.bank.variables))
-            trained.update(adam_variables(self._generator_optimizer))
+            for optimizer in self._generator_optimizers:
+                trained.update(adam_variables(optimizer))
         self.state = State(trained)
         self._teacher_state = State(named(teacher.variables))
 
@@ -123,7 +129,9 @@ class Distillation:
 
     def _build_generator_updates(self, count):
         """Adam steps of the generators on L_adapt (equation 4)."""
-        objective, variables = self.objective, self.inputs.bank.variables
+        objective = self.objective
+        variables = [[v for generator in group for v in generator.variables]
+                     for group in self.groups]
 
         def update(k):
             _, teachers, features, students = self.towers('generator noise', k)
@@ -132,11 +140,12 @@ class Distillation:
             terms = generator_terms(
                 teachers, students, features, objective.alpha, objective.beta,
                 gamma, objective.lambda_activation, objective.one_hot)
-            gradients = tf.gradients(terms['L_adapt'], variables)
+            gradients = iter(tf.gradients(terms['L_adapt'], sum(variables, [])))
             # The student's own steps log L_distill; this one belongs to L_adapt.
             terms['L_distill_generator'] = terms.pop('L_distill')
-            return terms, self._generator_optimizer.apply(
-                gradients, variables, self.step + k)
+            return terms, tf.group(*[
+                optimizer.apply([next(gradients) for _ in mine], mine, self.step + k)
+                for optimizer, mine in zip(self._generator_optimizers, variables)])
         return _in_turn(update, count)
 
     def _build_monitor(self):
@@ -162,13 +171,13 @@ class Distillation:
           the means of the loss terms over the epoch, after each epoch.
         """
         schedule = self.schedule
-        reset_epochs = schedule.reset_every // schedule.n_student
         while self.student_steps < schedule.student_steps:
             e = self.student_steps // schedule.n_student
             losses = _until(schedule.n_student, self.update_student, session)
             if self.inputs.bank:
-                if reset_epochs and e % reset_epochs == 0:
-                    self.reset(session)
+                due = self._due(e)
+                if due:
+                    self.reset(session, due)
                 losses += _until(
                     schedule.n_generator, self.update_generators, session)
             yield _means(losses)
@@ -189,13 +198,25 @@ class Distillation:
         self.generator_steps += len(values)
         return values
 
-    def reset(self, session):
-        """Draws the generators anew; Adam forgets them (`reset_slots`)."""
+    def _due(self, e):
+        """Which groups of generators outer epoch e re-initialises."""
+        groups = range(len(self.groups))
+        reset_epochs = self.schedule.reset_every // self.schedule.n_student
+        if not reset_epochs or e == 0:
+            return list(groups) if reset_epochs else []
+        return [i for i in groups
+                if e % reset_epochs == i * reset_epochs // len(self.groups)]
+
+    def reset(self, session, due):
+        """Draws groups of generators anew; Adam forgets them (`reset_slots`)."""
         self.resets += 1
-        bank = self.inputs.bank
-        self.state.load(session, bank.initial_values(self.seed, self.resets))
-        if self.schedule.reset_slots:
-            self.state.load(session, adam_start(self._generator_optimizer))
+        for i in due:
+            for generator in self.groups[i]:
+                self.state.load(
+                    session, generator.initial_values(self.seed, self.resets))
+            if self.schedule.reset_slots:
+                self.state.load(
+                    session, adam_start(self._generator_optimizers[i]))
 
     # What the record keeps.
 
@@ -233,7 +254,7 @@ class Distillation:
 
 
 class _Adam(tf.train.AdamOptimizer):
-    """Adam at a rate that may follow a cosine down to zero.
+    """Adam at a rate that may go down to zero.
 
     Args:
       name: of its variables.
@@ -255,10 +276,15 @@ class _Adam(tf.train.AdamOptimizer):
 
 
 def decayed(value, decay, step, steps):
-    """`value`, or what a cosine that ends at zero leaves of it at a step."""
+    """`value`, or what a way down to zero leaves of it at a step of `steps`.
+
+    'cosine': half a wave; 'late': a straight line over the last fifth.
+    """
     if decay == 'constant':
         return value
     share = tf.cast(step, tf.float32) / steps
+    if decay == 'late':
+        return value * tf.minimum(1., 5. * (1. - share))
     return value * 0.5 * (1. + tf.cos(math.pi * share))
 
 

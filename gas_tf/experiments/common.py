@@ -14,8 +14,8 @@ class Objective:
     gamma: float = setting(
         2., 'of the adaptive term',
         'chosen; 0.4 is stated, for CIFAR-10 alone: see CLAIMS.md')
-    gamma_decay: Literal['constant', 'cosine'] = setting(
-        'cosine', 'of gamma over the generator steps; cosine ends at zero',
+    gamma_decay: Literal['constant', 'cosine', 'late'] = setting(
+        'cosine', 'of gamma over the generator steps, as of the rates',
         'chosen, none is stated: see CLAIMS.md')
     lambda_activation: float = setting(
         0., 'of the activation term', 'table 1, "GAS (Ours)"')
@@ -34,6 +34,9 @@ class Schedule:
     reset_every: int = setting(
         40000, 'student updates between re-initialisations of the generators '
         '(0: never)', 'appendix A.3.1; section 5.2.2 says 4,000')
+    reset_in_turn: bool = setting(
+        False, 'whether generators are re-initialised one after the other, '
+        'evenly over the period, instead of all at once', 'algorithm 1')
     reset_slots: bool = setting(
         True, "whether a re-initialisation resets Adam's moments too",
         'chosen')

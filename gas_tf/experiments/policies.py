@@ -24,9 +24,10 @@ class Student:
     widths: Tuple[int, ...] = setting(
         (), "units of each layer; none: half the teacher's", 'appendix A.2.2')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
-    decay: Literal['constant', 'cosine'] = setting(
-        'constant', 'of the learning rate over the student steps; cosine ends '
-        'at zero', 'no decay is stated')
+    decay: Literal['constant', 'cosine', 'late'] = setting(
+        'constant', 'of the learning rate over the student steps: cosine '
+        'to zero, or late, a line to zero over the last fifth',
+        'no decay is stated')
 
 
 @described
@@ -43,9 +44,10 @@ class Generator:
         'dimension, as observations after the normaliser have',
         'the output is linear')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
-    decay: Literal['constant', 'cosine'] = setting(
-        'constant', 'of the learning rate over the generator steps; cosine '
-        'ends at zero', 'no decay is stated')
+    decay: Literal['constant', 'cosine', 'late'] = setting(
+        'constant', 'of the learning rate over the generator steps: cosine '
+        'to zero, or late, a line to zero over the last fifth',
+        'no decay is stated')
 
 
 @described

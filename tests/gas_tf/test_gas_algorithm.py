@@ -11,8 +11,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from gas_tf import experiments, images, inputs
-from gas_tf.algorithm import Distillation, check_schedule
+from gas_tf.algorithm import Distillation, check_schedule, decayed
 from gas_tf.data.dataset import Dataset
+from gas_tf.networks.generators import GeneratorBank
 from runs import determinism, settings
 from runs.checkpoint import fingerprint  # noqa: F401 (for the processes that tests start)
 from runs.errors import UserError
@@ -137,7 +138,7 @@ def sides(algorithm):
     weights = {'student': algorithm.student.variables,
                'generator': algorithm.inputs.bank.variables}
     optimizers = {'student': algorithm._student_optimizer,
-                  'generator': algorithm._generator_optimizer}
+                  'generator': algorithm._generator_optimizers[0]}
     return {side: ([v.op.name for v in weights[side]],
                    [v.op.name for v in weights[side] + optimizers[side].variables()])
             for side in weights}
@@ -156,7 +157,7 @@ class Listed(Distillation):
     """Algorithm 1's loop with steps that only say their name."""
 
     def __init__(self, schedule, bank=True, student_steps=0):
-        self.schedule, self.seen = schedule, []
+        self.schedule, self.seen, self.groups = schedule, [], [None]
         self.inputs = type('Inputs', (), {'bank': bank})
         self.student_steps, self.generator_steps, self.resets = student_steps, 0, 0
 
@@ -170,7 +171,8 @@ class Listed(Distillation):
         self.generator_steps += 1
         return [{'L_adapt': float(self.generator_steps)}]
 
-    def reset(self, session):
+    def reset(self, session, due):
+        assert due == [0]
         self.seen.append('R')
         self.resets += 1
 
@@ -347,7 +349,7 @@ def test_noise_is_a_function_of_seed_stream_and_step():
         with tf.Graph().as_default() as graph:
             for _ in range(other_ops):
                 tf.random.uniform([2])
-            source = inputs.Generated(None, seed, 512, 100)
+            source = inputs.Generated(GeneratorBank([None]), seed, 512, 100)
             step = tf.placeholder(tf.int64, [])
             with determinism.new_session(graph) as session:
                 return [session.run(source.noise(stream, step), {step: k})
@@ -406,7 +408,7 @@ def after_steps(tiny):
 def test_reset(tiny, reset_slots):
     algorithm, session, before = after_steps(tiny)
     algorithm.schedule = dataclasses.replace(algorithm.schedule, reset_slots=reset_slots)
-    algorithm.reset(session)
+    algorithm.reset(session, [0])
     after = algorithm.values(session)
     weights = sides(algorithm)['generator'][0]
     own = [name for name in algorithm.state.variables if name.startswith('generator')]
@@ -430,7 +432,7 @@ def test_reset(tiny, reset_slots):
 def test_after_a_reset_adam_is_as_at_its_first_step(tiny):
     """Slots zero and powers restored: the first move is the learning rate."""
     algorithm, session, _ = after_steps(tiny)
-    algorithm.reset(session)
+    algorithm.reset(session, [0])
     before = algorithm.values(session)
     algorithm.update_generators(session)[0]
     after = algorithm.values(session)
@@ -446,7 +448,7 @@ def test_resets_differ_each_time_and_repeat(tiny):
     for _ in range(2):
         seen.append([algorithm.values(session)])
         for _ in range(2):
-            algorithm.reset(session)
+            algorithm.reset(session, [0])
             seen[-1].append(algorithm.values(session))
         tiny.at_start()
     for one, two in zip(*seen):
@@ -454,6 +456,51 @@ def test_resets_differ_each_time_and_repeat(tiny):
     for name in names:
         for i, j in ((0, 1), (0, 2), (1, 2)):
             assert not np.any(seen[0][i][name] == seen[0][j][name]), name
+
+
+def test_who_is_due_in_turn():
+    """Four generators of a period of eight epochs: all at the start, then one every other epoch."""
+    algorithm = object.__new__(Distillation)
+    algorithm.groups = [[i] for i in range(4)]
+    algorithm.schedule = dataclasses.replace(experiments.images.Schedule(), n_student=5, reset_every=40)
+    assert [algorithm._due(e) for e in range(11)] == [
+        [0, 1, 2, 3], [], [1], [], [2], [], [3], [], [0], [], [1]]
+    algorithm.schedule = dataclasses.replace(algorithm.schedule, reset_every=0)
+    assert [algorithm._due(e) for e in range(3)] == [[], [], []]
+
+
+def test_a_generator_reset_in_turn_leaves_the_others():
+    with started(**{'schedule.reset_in_turn': True}) as (algorithm, session):
+        for _ in range(3):
+            algorithm.update_generators(session)
+        before = algorithm.values(session)
+        algorithm.reset(session, [1])
+        after = algorithm.values(session)
+        changed = {name for name in before if np.any(before[name] != after[name])}
+        assert {'generator_1/dense/kernel', 'generator_adam_1/beta1_power', 'counters/resets'} <= changed
+        assert all(name.startswith(('generator_1/', 'generator_adam_1/', 'counters/')) for name in changed)
+        assert_same(algorithm.inputs.bank.generators[1].initial_values(algorithm.seed, 1), after,
+                    [v.op.name for v in algorithm.inputs.bank.generators[1].variables])
+        algorithm.update_generators(session)
+        moved = algorithm.values(session)
+        # Adam begins anew for it alone: the first move is the learning rate.
+        for i in (0, 1):
+            name = 'generator_%d/dense/kernel' % i
+            share = np.mean(np.abs(np.abs(moved[name] - after[name]) - 1e-2) < 1e-4)
+            assert share > .9 if i == 1 else share < .5
+
+
+@pytest.mark.parametrize('decay, expected', [
+    ('constant', [2., 2., 2., 2., 2.]), ('cosine', [2., 1., 1. - np.cos(.8 * np.pi) * -1., None, 0.]),
+    ('late', [2., 2., 2., 1., 0.])])
+def test_ways_down_to_zero(decay, expected):
+    with tf.Graph().as_default() as graph:
+        step = tf.placeholder(tf.int64, [])
+        value = tf.convert_to_tensor(decayed(2., decay, step, 100))
+        with determinism.new_session(graph) as session:
+            found = [session.run(value, {step: k}) for k in (0, 50, 80, 90, 100)]
+    for one, wanted in zip(found, expected):
+        assert wanted is None or one == pytest.approx(wanted, abs=1e-6)
 
 
 # The state, in and out.
