@@ -72,7 +72,7 @@ def test_warning_for_one_class():
 
 def test_warning_for_one_image():
     line = collapse.warning(healthy(pairwise_distance_min=.009))
-    assert 'collapse' in line and 'one image' in line and '0.0090' in line and '\n' not in line
+    assert 'collapse' in line and 'one input' in line and '0.0090' in line and '\n' not in line
     assert collapse.warning(healthy(pairwise_distance_min=.011)) is None
 
 
@@ -82,4 +82,4 @@ def test_warning_from_measures():
     assert 'class 1' in collapse.warning(collapse.measures(probs, far))
     probs = [np.eye(4), np.eye(4)]
     assert collapse.warning(collapse.measures(probs, far)) is None
-    assert 'one image' in collapse.warning(collapse.measures(probs, [far[0], images(9, 9, 9, 9)]))
+    assert 'one input' in collapse.warning(collapse.measures(probs, [far[0], images(9, 9, 9, 9)]))
