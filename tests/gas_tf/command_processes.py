@@ -33,6 +33,9 @@ from runs import devices
 from gas_tf.data import dataset, files
 from runs import archive, checkpoint, record
 
+# A shell's background processes ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def hook(owner, name, call, action):
     '''Does action() before the call-th call of owner.name.'''
     real, calls = getattr(owner, name), []
