@@ -188,8 +188,8 @@ def _changes(group, base):
         return summary.DASH
     fields, before = group.runs[0].fields, base.runs[0].fields
     return ", ".join("{} {}".format(code(name), field["value"]) for name, field in sorted(fields.items())
-                     if field["source"] == ABLATION
-                     or name in before and field["value"] != before[name]["value"] and name != "seed")
+                     if (field["value"] != before[name]["value"] and name != "seed" if name in before
+                         else field["source"] == ABLATION))
 
 
 def _span(values, form):
