@@ -1,16 +1,12 @@
 """The scores of policies' teachers against transitions, a panel for each environment."""
 
-import hashlib
-import io
-import json
 import pathlib
 
-from runs import summary
-from runs.files import atomic_write, user_errors
+from runs import drawings, summary
 
 COLOUR = "#0072B2"
 WIDTH, HEIGHT, COLUMNS = 3.0, 2.3, 3  # inches of a panel; panels in a row
-DPI = 160
+FONT = 8.5
 
 
 def teachers_path(results):
@@ -31,53 +27,40 @@ def policies(groups):
 
 def is_current(path, groups):
     """Whether the picture at `path` was drawn from these groups by this code."""
-    try:
-        return _digest(groups).encode("ascii") in path.read_bytes()
-    except OSError:
-        return False
+    return drawings.holds(path, _name(groups))
 
 
-def _digest(groups):
-    digest = hashlib.sha256(pathlib.Path(__file__).read_bytes())
-    digest.update(json.dumps(curves(groups)).encode("utf-8"))
-    return "records-sha256:" + digest.hexdigest()
+def _name(groups):
+    return drawings.name_of([__file__], curves(groups))
 
 
 def draw(path, groups):
     """Writes the picture. Raises UserError where the disk refuses."""
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter, MaxNLocator
     shown = curves(groups)
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
-    with matplotlib.rc_context(), style.context("default", after_reset=True):
-        matplotlib.rcParams.update({"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False})
-        figure = Figure(figsize=(WIDTH * columns, HEIGHT * rows), dpi=DPI)
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, columns, squeeze=False).reshape(-1)
-        for panel, (name, paper, seeds) in zip(axes, shown):
-            for transitions, scores in seeds:
-                panel.plot(transitions, scores, color=COLOUR, linewidth=1.2, alpha=1. if len(seeds) == 1 else 0.6)
-            if paper is not None:
-                panel.axhline(paper, color="black", linewidth=1., dashes=(6, 3))
-            panel.set_title(name, fontsize="medium", loc="left", fontweight="bold")
-            panel.set_xlim(left=0)
-            panel.xaxis.set_major_locator(MaxNLocator(4))
-            panel.xaxis.set_major_formatter(EngFormatter(sep=""))
-            panel.grid(axis="y", color="0.9", linewidth=0.8)
-            panel.set_xlabel("transitions")
-        for panel in axes[len(shown):]:
-            panel.set_axis_off()
-        axes[0].set_ylabel("score (mean of an evaluation)")
-        figure.tight_layout()
-        file = io.BytesIO()
-        figure.savefig(file, format="png", metadata={"Software": None, "Description": _digest(groups)})
-    with user_errors("cannot write {}".format(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, file.getvalue())
+    drawings.write(path, _name(groups), (WIDTH * columns, HEIGHT * rows), FONT,
+                   lambda figure: _fill(figure, shown, rows, columns))
+
+
+def _fill(figure, shown, rows, columns):
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+    axes = figure.subplots(rows, columns, squeeze=False).reshape(-1)
+    for panel, (name, paper, seeds) in zip(axes, shown):
+        for transitions, scores in seeds:
+            panel.plot(transitions, scores, color=COLOUR, linewidth=1.2, alpha=1. if len(seeds) == 1 else 0.6)
+        if paper is not None:
+            panel.axhline(paper, color="black", linewidth=1., dashes=(6, 3))
+        panel.set_title(name, fontsize="medium", loc="left", fontweight="bold")
+        panel.set_xlim(left=0)
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+        panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+        panel.grid(axis="y", color="0.9", linewidth=0.8)
+        panel.set_xlabel("transitions")
+    for panel in axes[len(shown):]:
+        panel.set_axis_off()
+    axes[0].set_ylabel("score (mean of an evaluation)")
+    figure.tight_layout()
 
 
 def rows(groups):

@@ -1,16 +1,9 @@
-"""Accuracy against student steps, one picture per experiment, drawn from the records.
+"""Accuracy against student steps, one picture per experiment, drawn from the records."""
 
-matplotlib is imported only where something is drawn.
-"""
-
-import hashlib
-import io
-import json
 import pathlib
 
+from runs import drawings
 from runs.curves import curves, teachers, top_range
-from runs.errors import UserError
-from runs.files import atomic_write, user_errors
 
 # Okabe and Ito's colours, which differ for colour-blind readers too, and a marker for each.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#882255")
@@ -19,7 +12,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 FIRST = ("gas", "gas_literal", "gas_stated", "gas_activation", "reset_only", "student_kd", "dafl", "noise")
 LINES = {"paper": "-", "quick": (0, (4, 1.2)), "smoke": (0, (1, 1))}
 SIZE = (9.0, 4.9)  # inches; shown at 100 pixels an inch, its text is that of the page around it
-DPI = 160
+FONT = 9.5
 
 
 def plot_path(results, experiment):
@@ -28,45 +21,17 @@ def plot_path(results, experiment):
 
 def is_current(path, groups):
     """Whether the picture at `path` was drawn from these groups by this code."""
-    try:
-        return _digest(groups).encode("ascii") in path.read_bytes()
-    except OSError:
-        return False
+    return drawings.holds(path, _name(groups))
 
 
 def draw(path, groups):
     """Writes the picture of one experiment's groups. Raises UserError where the disk refuses."""
-    content = _png(groups, _digest(groups))
-    with user_errors("cannot write {}".format(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, content)
+    drawings.write(path, _name(groups), SIZE, FONT, lambda figure: _fill(figure, groups))
 
 
-def _digest(groups):
-    """Names what is drawn and how, so that another matplotlib's other pixels are no change."""
-    here = pathlib.Path(__file__).resolve()
-    digest = hashlib.sha256(here.read_bytes() + here.with_name("curves.py").read_bytes())
-    digest.update(json.dumps([curves(groups), teachers(groups)]).encode("utf-8"))
-    return "records-sha256:" + digest.hexdigest()
-
-
-def _png(groups, digest):
-    try:
-        import matplotlib
-        from matplotlib import style
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("the plots need matplotlib: python -m pip install matplotlib") from error
-    # The user's own style must not change committed pictures.
-    with matplotlib.rc_context(), style.context("default", after_reset=True):
-        matplotlib.rcParams.update({"font.size": 9.5, "axes.spines.top": False, "axes.spines.right": False})
-        figure = Figure(figsize=SIZE, dpi=DPI)
-        FigureCanvasAgg(figure)
-        _fill(figure, groups)
-        file = io.BytesIO()
-        figure.savefig(file, format="png", metadata={"Software": None, "Description": digest})
-    return file.getvalue()
+def _name(groups):
+    here = pathlib.Path(__file__)
+    return drawings.name_of([here, here.with_name("curves.py")], [curves(groups), teachers(groups)])
 
 
 def _fill(figure, groups):

@@ -1,18 +1,14 @@
 """Table 8 and figure 3: what distilled policies score, beside their teachers and a random policy."""
 
-import hashlib
-import io
-import json
 import pathlib
 
-from runs import summary
+from runs import drawings, summary
 from runs.claims import full_size
-from runs.files import atomic_write, user_errors
 from runs.plots import COLOURS
 
 RESAMPLES = 10000  # of the bootstrap
 WIDTH, HEIGHT = 9.0, 3.4  # inches
-DPI = 160
+FONT = 9
 #: A method's place; unknown ones come after.
 FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise")
 
@@ -141,45 +137,30 @@ def bars(groups):
 
 def is_current(path, groups):
     """Whether the picture at `path` was drawn from these groups by this code."""
-    try:
-        return _digest(groups).encode("ascii") in path.read_bytes()
-    except OSError:
-        return False
+    return drawings.holds(path, _name(groups))
 
 
-def _digest(groups):
-    digest = hashlib.sha256(pathlib.Path(__file__).read_bytes())
-    digest.update(json.dumps(bars(groups)).encode("utf-8"))
-    return "records-sha256:" + digest.hexdigest()
+def _name(groups):
+    return drawings.name_of([__file__], bars(groups))
 
 
 def draw(path, groups):
     """Writes figure 3: a bar for each method and environment, relative to the teacher."""
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    environments, methods = bars(groups)
-    with matplotlib.rc_context(), style.context("default", after_reset=True):
-        matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
-        FigureCanvasAgg(figure)
-        panel = figure.subplots()
-        width = 0.8 / max(len(methods), 1)
-        for i, (method, mine) in enumerate(methods.items()):
-            places = [environments.index(name) - 0.4 + (i + 0.5) * width for name in mine]
-            means, deviations = zip(*mine.values())
-            panel.bar(places, means, 0.9 * width, yerr=deviations, color=COLOURS[i % len(COLOURS)], label=method,
-                      error_kw={"linewidth": 1, "capsize": 2})
-        panel.axhline(1, color="black", linewidth=1, dashes=(6, 3))
-        panel.axhline(0, color="black", linewidth=0.8)
-        panel.set_xticks(range(len(environments)))
-        panel.set_xticklabels(environments)
-        panel.set_ylabel("score relative to the teacher")
-        panel.legend(frameon=False, ncol=max(len(methods), 1), loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        figure.tight_layout()
-        file = io.BytesIO()
-        figure.savefig(file, format="png", metadata={"Software": None, "Description": _digest(groups)})
-    with user_errors("cannot write {}".format(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, file.getvalue())
+    drawings.write(path, _name(groups), (WIDTH, HEIGHT), FONT, lambda figure: _fill(figure, *bars(groups)))
+
+
+def _fill(figure, environments, methods):
+    panel = figure.subplots()
+    width = 0.8 / max(len(methods), 1)
+    for i, (method, mine) in enumerate(methods.items()):
+        places = [environments.index(name) - 0.4 + (i + 0.5) * width for name in mine]
+        means, deviations = zip(*mine.values())
+        panel.bar(places, means, 0.9 * width, yerr=deviations, color=COLOURS[i % len(COLOURS)], label=method,
+                  error_kw={"linewidth": 1, "capsize": 2})
+    panel.axhline(1, color="black", linewidth=1, dashes=(6, 3))
+    panel.axhline(0, color="black", linewidth=0.8)
+    panel.set_xticks(range(len(environments)))
+    panel.set_xticklabels(environments)
+    panel.set_ylabel("score relative to the teacher")
+    panel.legend(frameon=False, ncol=max(len(methods), 1), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure.tight_layout()
