@@ -5,6 +5,7 @@ import os
 import re
 import statistics
 import subprocess
+import sys
 import time
 from collections import defaultdict
 
@@ -14,7 +15,9 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import determinism
+from runs.display import Display
 from runs.errors import UserError
+from runs.files import atomic_write, json_text, user_errors
 from runs.source import ROOT
 
 BUSY = 0.3    # load per core above which a warning is due before the start
@@ -186,3 +189,22 @@ def sgemm(cores, size=2048, repeats=5):
             session.run(tf.global_variables_initializer())
             rate = best(lambda: session.run(products), cores)
     return {'TensorFlow': rate, 'NumPy': best(lambda: a.dot(a), 1)}
+
+
+def recorded(options, measure, show):
+    """Measures, shows, and writes the record `options.out`; returns an exit code.
+
+    0: done.  1: the two sides differ.  2: the user's error.
+    """
+    display = Display()
+    try:
+        result = measure(options, display)
+        show(result, display)
+        with user_errors('cannot write %s' % options.out):
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(options.out, json_text(result) + '\n')
+        display.line('record: %s' % options.out)
+    except (Differs, UserError) as error:
+        print('error: %s' % error, file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
+    return 0

@@ -27,10 +27,7 @@ from ppo.spaces import Actions, Spaces
 from ppo.teacher import Teacher
 from runs import determinism
 from runs.benchmarks.beside import (
-    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Differs, Peer, check_same, sgemm, timed)
-from runs.display import Display
-from runs.errors import UserError
-from runs.files import atomic_write, json_text, user_errors
+    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Peer, check_same, recorded, sgemm, timed)
 from runs.provenance import cpu
 from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
@@ -218,19 +215,8 @@ def parsed(arguments):
 
 
 def main(arguments=None):
-    """Runs the command line; returns the exit code: 0, 1 where the two sides differ, 2 for the user's error."""
-    options, display = parsed(arguments), Display()
-    try:
-        result = measure(options, display)
-        show(result, display)
-        with user_errors('cannot write %s' % options.out):
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(options.out, json_text(result) + '\n')
-        display.line('record: %s' % options.out)
-    except (Differs, UserError) as error:
-        print('error: %s' % error, file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
-    return 0
+    """Runs the command line; returns the exit code, see `beside.recorded`."""
+    return recorded(parsed(arguments), measure, show)
 
 
 if __name__ == '__main__':

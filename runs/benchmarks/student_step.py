@@ -21,11 +21,9 @@ import time
 import numpy as np
 
 from runs.benchmarks.beside import (
-    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Differs, Peer, check_same, sgemm, timed)
+    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Peer, check_same, recorded, sgemm, timed)
 from runs.benchmarks.student_step_work import STEPS, WORKS, Ours, settings_of, step_flops
 from runs.display import Display
-from runs.errors import UserError
-from runs.files import atomic_write, json_text, user_errors
 from runs.provenance import cpu
 from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
@@ -176,25 +174,12 @@ def parsed(arguments):
 
 
 def main(arguments=None):
-    """Runs the command line; returns the exit code.
-
-    0: done.  1: the two sides differ.  2: the user's error.
-    """
-    options, display = parsed(arguments), Display()
-    try:
-        if options.profile:
-            profile(options, display)
-            return 0
-        result = measure(options, display)
-        show(result, display)
-        with user_errors('cannot write %s' % options.out):
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(options.out, json_text(result) + '\n')
-        display.line('record: %s' % options.out)
-    except (Differs, UserError) as error:
-        print('error: %s' % error, file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
-    return 0
+    """Runs the command line; returns the exit code, see `beside.recorded`."""
+    options = parsed(arguments)
+    if options.profile:
+        profile(options, Display())
+        return 0
+    return recorded(options, measure, show)
 
 
 if __name__ == '__main__':
