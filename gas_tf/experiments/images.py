@@ -172,6 +172,10 @@ ABLATIONS = {
     'gas_reset_1000': {'schedule.reset_every': 1000},
     'gas_reset_4000_in_turn': {
         'schedule.reset_every': 4000, 'schedule.reset_in_turn': True},
+    # As above, and the generators never slow down: only the student's rate falls.
+    'gas_reset_4000_in_turn_kept': {
+        'schedule.reset_every': 4000, 'schedule.reset_in_turn': True,
+        'objective.gamma_decay': 'constant', 'generator.decay': 'constant'},
     'gas_late': {
         'student.decay': 'late', 'generator.decay': 'late',
         'objective.gamma_decay': 'late'},
