@@ -21,6 +21,7 @@ from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
 from gas_tf.experiments.images import Experiment
 from gas_tf.networks.lenet import LeNet
+from gas_tf.policies import half
 from ppo.models import Policy
 from ppo.normalizer import normalised
 from ppo.teacher import COMMITTED, read_teacher
@@ -41,10 +42,10 @@ def best_student(run):
       run: folder of a run, finished or interrupted.
 
     Returns:
-      ({variable name: array}, mean, std, teacher): the variables under
+      ({variable name: array}, mean, std, policy): the variables under
       `student/`; the normalisation of its inputs, (x / 255 - mean) / std of
-      images, (x - mean) / std clipped to ±10 of observations; the
-      `ppo.teacher.Teacher` of a policy, None of images.
+      images, (x - mean) / std clipped to ±10 of observations; a policy's
+      (`ppo.experiments.Model`, `ppo.spaces.Spaces`), None of images.
 
     Raises:
       UserError: the folder holds no distillation, or no checkpoint of it, or a
@@ -61,7 +62,9 @@ def best_student(run):
                         'its command makes it again' % run)
     if 'teacher.environment' in recorded:
         teacher = _teacher(run, recorded)
-        return (values, teacher.values['normalizer/mean'], teacher.values['normalizer/std'], teacher)
+        model = teacher.config.model
+        widths = tuple(recorded['student.widths']['value']) or half(model.widths)
+        return (values,) + teacher.normaliser + ((settings.replace(model, 'widths', widths), teacher.spaces),)
     config = settings.restored(Experiment(), recorded)
     if config.data == 'digits':
         return values, digits.MEAN, digits.STD, None
@@ -81,7 +84,7 @@ def _teacher(run, recorded):
     raise UserError('the teacher of %s is not to be found, whose normaliser its student needs' % run)
 
 
-def write_npz(path, values, mean, std, teacher):
+def write_npz(path, values, mean, std, policy):
     """Weights by variable name, with `mean` and `std`."""
     file = io.BytesIO()
     np.savez(file, mean=np.float32(mean), std=np.float32(std), **values)
@@ -89,16 +92,16 @@ def write_npz(path, values, mean, std, teacher):
         atomic_write(path, file.getvalue())
 
 
-def write_savedmodel(path, values, mean, std, teacher):
+def write_savedmodel(path, values, mean, std, policy):
     """A SavedModel whose signature is `serving_default`.
 
     Of a classifier from grey levels `images` `[b, 32, 32, c]`, 0..255, to
     `logits` and `probabilities` `[b, classes]` and `label` `[b]`; of a policy
-    from raw `observations` `[b, n]` to the likeliest `action`, `[b]` or
+    from raw `observations` `[b, ...]` to the likeliest `action`, `[b]` or
     `[b, d]`, and `logits` or `log_std`.  It appears whole or not at all.
     """
     with tf.Graph().as_default() as graph:
-        student, inputs, outputs = (_policy if teacher else _classifier)(values, mean, std, teacher)
+        student, inputs, outputs = (_policy if policy else _classifier)(values, mean, std, policy)
         state = State(named(student.variables))
         with determinism.new_session(graph) as session:
             state.load(session, values)
@@ -126,16 +129,13 @@ def _classifier(values, mean, std, _):
         'logits': logits, 'probabilities': tf.nn.softmax(logits), 'label': tf.argmax(logits, axis=1)}
 
 
-def _policy(values, mean, std, teacher):
+def _policy(values, mean, std, policy):
     """As `_classifier`."""
-    widths = []
-    while 'student/policy/dense%d/kernel' % (len(widths) + 1) in values:
-        widths.append(values['student/policy/dense%d/kernel' % (len(widths) + 1)].shape[1])
-    model = settings.replace(teacher.config.model, 'widths', tuple(widths))
-    student = Policy('student', model, teacher.spaces.shape, teacher.spaces.actions)
-    observations = tf.placeholder(tf.float32, (None,) + teacher.spaces.shape, 'observations')
+    model, spaces = policy
+    student = Policy('student', model, spaces.shape, spaces.actions)
+    observations = tf.placeholder(tf.float32, (None,) + spaces.shape, 'observations')
     answer = student(normalised(observations, mean, std)).distribution
-    more = ({'logits': answer.logits} if teacher.spaces.actions.kind == 'categorical'
+    more = ({'logits': answer.logits} if spaces.actions.kind == 'categorical'
             else {'log_std': answer.log_std})
     return student, {'observations': observations}, dict(more, action=answer.mode())
 

@@ -67,24 +67,26 @@ class Noise:
 
 
 class Real:
-    """Real inputs `[n, ...]` in epochs, each shuffled by (seed, epoch)."""
+    """Real inputs `[n, ...]` in epochs, each shuffled by (seed, epoch).
+
+    prepare: builds from a batch of them what the networks see.
+    """
 
     bank = None
 
-    def __init__(self, seed, batch_size, images, most=TOWERS):
+    def __init__(self, seed, batch_size, images, most=TOWERS, prepare=tf.identity):
         if not 0 < batch_size <= len(images):
             raise UserError('a batch of %d cannot be drawn from %d training '
                             'inputs: give a smaller batch_size'
                             % (batch_size, len(images)))
         self.seed, self.batch_size, self.images = seed, batch_size, images
-        self._parts = towers(batch_size, most)
+        self._parts, self._prepare = towers(batch_size, most), prepare
         self._placeholder = tf.placeholder(
-            tf.float32, [None, batch_size] + list(images.shape[1:]))
+            images.dtype, [None, batch_size] + list(images.shape[1:]))
         self._epoch, self._order = None, None
 
     def sub_batches(self, stream, step, k=0):
-        return tf.split(
-            self._placeholder[k], self._parts, axis=0)
+        return tf.split(self._prepare(self._placeholder[k]), self._parts, axis=0)
 
     def indices(self, step):
         """Positions of the images of one step, `[batch_size]`."""

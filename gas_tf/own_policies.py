@@ -25,7 +25,7 @@ from runs.record import Record
 from runs.recording import best_model
 
 #: Settings of the paper's own experiments, which have no place here.
-ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes',
+ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'generator.widths', 'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes',
              'evaluation.stopping')
 METHODS = ('gas', 'gas_normalised')
 
@@ -105,7 +105,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
     build = _student(student, size, teacher, seed)
     with tf.Graph().as_default():
-        source = inputs.Generated(policies.generator_bank(config.generator, size), seed, config.schedule.batch_size,
+        source = inputs.Generated(policies.generator_bank(config.generator, (size,)), seed, config.schedule.batch_size,
                                   config.generator.noise_size, policies.TOWERS)
         network = build()
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
@@ -115,8 +115,8 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
                 'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,
-                (config.evaluation.patience, config.evaluation.patience_seconds), rewrites=policies.REWRITES, experiment='own', method=method, seed=seed, budget='paper', teacher=None,
-                paper=None)
+                (config.evaluation.patience, config.evaluation.patience_seconds), rewrites=policies.REWRITES,
+                experiment='own', method=method, seed=seed, budget='paper', teacher=None, paper=None)
             return Distilled(best_model(record.checkpoints), result, Path(record.directory))
 
 

@@ -33,14 +33,21 @@ def save_samples(path, samples, mean, std):
 
 
 def save_observations(path, samples):
-    """Draws mean and deviation of every dimension of generated observations.
+    """Draws generated observations: frames, or the statistics of vectors.
 
-    Those of real ones are 0 and 1, which thin lines show.
+    Of vectors mean and deviation of every dimension; those of real ones are 0
+    and 1, which thin lines show.  Of frames a grid, those of one observation
+    one below the other.
 
     Args:
       path: of the PNG file.
-      samples: list of normalised observations `[b, d]`.
+      samples: list of normalised observations `[b, d]`, or of frames in 0..1,
+        `[b, h, w, n]`.
     """
+    if samples[0].ndim == 4:
+        save_samples(path, [np.concatenate(np.split(batch, batch.shape[3], axis=3), axis=1)
+                            for batch in samples], 0., 1.)
+        return
     from matplotlib.figure import Figure
     batch = np.concatenate(samples)
     figure = Figure(figsize=(8, 4))

@@ -18,7 +18,7 @@ from gas_tf import distillation, inputs, trajectories
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.evaluation import Evaluation
 from gas_tf.experiments.policies import PAPER_SCORE, for_actions, paper_score
-from gas_tf.networks.generators import GeneratorBank
+from gas_tf.networks.generators import DCGAN, GeneratorBank
 from gas_tf.networks.mlp import MLPGenerator
 from gas_tf.objectives import distillation as divergence
 from gas_tf.pictures import save_observations
@@ -42,11 +42,18 @@ TOWERS = 2
 REWRITES = False
 
 #: Real observations on which the log's kl_real is measured: environments,
-#: actions, and every how many of them.
+#: actions, and every how many of them; of frames fewer, which are larger.
 REAL = (16, 512, 4)
+REAL_FRAMES = (16, 512, 16)
 
+FRAME_RANGE = (0., 1.)  # of a pixel, as the networks see it
 FRESH = 2 ** 31 - 1  # the step by which the last episodes are drawn
 WAIT_SECONDS = 1.    # between looks at a teacher that another process trains
+
+
+def sees_frames(teacher):
+    """Whether its observations are frames, `[height, width, n]`, uint8."""
+    return len(teacher.spaces.shape) == 3 and teacher.spaces.dtype == np.uint8
 
 
 def teacher_network(teacher):
@@ -62,8 +69,13 @@ def teacher_network(teacher):
     return network, {v.op.name: teacher.values['ppo' + v.op.name[len('teacher'):]] for v in network.variables}
 
 
+def seen(observations, teacher):
+    """What the networks see of raw observations, a tensor `[b, ...]`."""
+    return inputs_of(observations, *teacher.normaliser)
+
+
 def half(widths):
-    """The paper's students: half the teacher's units in every layer."""
+    """The paper's students: half the teacher's units, or filters, in every layer."""
     return tuple(max(1, width // 2) for width in widths)
 
 
@@ -82,19 +94,23 @@ def source_of_inputs(config, teacher, seed, folder=None):
     if config.inputs == 'noise':
         return inputs.Noise(seed, batch_size, shape, TOWERS)
     if config.inputs == 'real':
-        return inputs.Real(seed, batch_size, trajectories.collect(teacher, config.collection, seed, folder), TOWERS)
+        real = trajectories.collect(teacher, config.collection, seed, folder)
+        return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
     return inputs.Generated(
-        generator_bank(config.generator, shape[0]), seed, batch_size, config.generator.noise_size, TOWERS)
+        generator_bank(config.generator, shape), seed, batch_size, config.generator.noise_size, TOWERS)
 
 
-def generator_bank(generator, size):
-    """The generators `generator_0` and on, of observations of `size` numbers.
+def generator_bank(generator, shape):
+    """The generators `generator_0` and on, of what the networks see.
 
-    generator: an `experiments.policies.Generator`.
+    generator: an `experiments.policies.Generator`; shape: of one observation,
+    `(n,)`, or `(height, width, n)` of frames, which are drawn in 0..1.
     """
-    return GeneratorBank([
-        MLPGenerator('generator_%d' % i, size, generator.noise_size, generator.hidden, generator.standardised)
-        for i in range(generator.count)])
+    def one(name):
+        if len(shape) == 1:
+            return MLPGenerator(name, shape[0], generator.noise_size, generator.hidden, generator.standardised)
+        return DCGAN(name, generator.noise_size, generator.widths, shape, 'pixels', FRAME_RANGE)
+    return GeneratorBank([one('generator_%d' % i) for i in range(generator.count)])
 
 
 def check_slices(config):
@@ -145,15 +161,13 @@ class InEnvironment(Evaluation):
         self.least = self.best_by == 'L_distill'
         student, spaces = algorithm.student, teacher.spaces
         self._observations = tf.placeholder(spaces.dtype, (None,) + spaces.shape)
-        self._mode = student(inputs_of(
-            self._observations, *[tf.constant(teacher.values[name])
-                                  for name in ('normalizer/mean', 'normalizer/std')])).distribution.mode()
-        environments, steps, every = REAL
+        self._mode = student(seen(self._observations, teacher)).distribution.mode()
+        environments, steps, every = REAL_FRAMES if sees_frames(teacher) else REAL
         real = trajectories.play(teacher, environments, steps, False, seed, every=every, stream='diagnostic')
         self._real = real.reshape((-1,) + spaces.shape)
-        self._batch = tf.placeholder(tf.float32, self._real.shape)
-        self._kl = tf.reduce_mean(divergence(
-            algorithm.teacher(self._batch).distribution, student(self._batch).distribution))
+        self._batch = tf.placeholder(spaces.dtype, self._real.shape)
+        batch = seen(self._batch, teacher)
+        self._kl = tf.reduce_mean(divergence(algorithm.teacher(batch).distribution, student(batch).distribution))
         self._environments = self._games(evaluation.episodes)
 
     def _games(self, episodes, stream='evaluation'):
@@ -248,8 +262,17 @@ class Task:
 
     def _check_fit(self):
         config, teacher = self.config, self.teacher
-        if len(teacher.spaces.shape) != 1 or teacher.config.model.body != 'mlp':
-            raise UserError('the teacher in %s sees frames: only vectors can be generated' % teacher.path)
+        frames, shape = sees_frames(teacher), teacher.spaces.shape
+        if not frames and len(shape) != 1:
+            raise UserError('the teacher in %s sees neither vectors nor frames' % teacher.path)
+        if frames and config.inputs == 'generated':
+            if any(side % 4 for side in shape[:2]):
+                raise UserError('the teacher in %s sees frames of %d x %d: DCGAN draws multiples of 4' % (
+                    (teacher.path,) + shape[:2]))
+            if config.generator.standardised:
+                raise UserError('generator.standardised (gas_normalised) has no meaning for frames: give --method gas')
+            if len(config.generator.widths) != 2:
+                raise UserError('generator.widths: give two numbers of channels')
         layers = len(teacher.config.model.widths)
         if config.student.widths and len(config.student.widths) != layers:
             raise UserError('student.widths: the teacher has %d layers, give as many numbers' % layers)
@@ -300,7 +323,9 @@ class Task:
                 return record.result()
             with tf.Graph().as_default():
                 source = source_of_inputs(config, self.teacher, seed, folder / 'trajectories')
-                algorithm, values = build(config, self.teacher, source, seed)
+                # Networks of frames compute long enough, and need the memory.
+                algorithm, values = build(
+                    config, self.teacher, source, seed, unrolled=not sees_frames(self.teacher))
                 with contextlib.closing(
                         InEnvironment(algorithm, self.teacher, config.evaluation, seed)) as evaluation:
                     return distillation.distil_recorded(

@@ -1,4 +1,4 @@
-"""Observations of a teacher's own episodes, collected by several processes.
+"""Raw observations of a teacher's own episodes, collected by several processes.
 
 `python -m gas_tf.trajectories FOLDER ENVIRONMENTS STEPS ACTIONS SEED WORKER FILE`
 is one worker.
@@ -16,7 +16,6 @@ import tensorflow.compat.v1 as tf
 
 from ppo.actor import Actor
 from ppo.environments import Environments
-from ppo.normalizer import CLIP
 from ppo.teacher import read_teacher
 from runs import determinism
 from runs.errors import UserError
@@ -27,18 +26,8 @@ ENVIRONMENTS = 16  # of each worker
 WHEN_PARENT_DIES = 1  # Linux's prctl: the signal to get then
 
 
-def normalised(observations, values):
-    """Observations as the teacher's networks see them, float32.
-
-    Args:
-      observations: `[n, ...]`; values: the teacher's, its normaliser among them.
-    """
-    scaled = (observations - values['normalizer/mean']) / values['normalizer/std']
-    return np.clip(scaled, -CLIP, CLIP).astype(np.float32)
-
-
 def collect(teacher, collection, seed, folder):
-    """Normalised observations `[collection.transitions, ...]`, float32.
+    """Raw observations `[collection.transitions, ...]`.
 
     The workers are processes, as many at once as there are cores; what each
     collects depends on (seed, its number) alone.
@@ -78,7 +67,7 @@ def collect(teacher, collection, seed, folder):
 
 
 def play(teacher, environments, steps, greedy, seed, first=0, every=1, stream='trajectories'):
-    """Normalised observations `[steps / every, environments, ...]` of the teacher's episodes.
+    """Raw observations `[steps / every, environments, ...]` of the teacher's episodes.
 
     Args:
       greedy: whether it takes its likeliest actions, not sampled ones.
@@ -103,7 +92,7 @@ def play(teacher, environments, steps, greedy, seed, first=0, every=1, stream='t
                     observations = games.step(decide(observations)).observations
     finally:
         games.close()
-    return normalised(np.stack(seen), teacher.values)
+    return np.stack(seen)
 
 
 def main(arguments):

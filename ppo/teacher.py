@@ -19,9 +19,23 @@ from runs.files import atomic_write, json_text, user_errors
 #: Teachers that come with the repository.
 COMMITTED = Path(__file__).resolve().parent.parent / 'runs' / 'teachers'
 
-#: config: `experiments.Experiment`; spaces: `spaces.Spaces`; values: {name: array}, the normaliser's among them;
-#: scores: of fresh episodes; fingerprint: of the values; path: the folder.
-Teacher = namedtuple('Teacher', 'config spaces values scores fingerprint path')
+
+class Teacher(namedtuple('Teacher', 'config spaces values scores fingerprint path')):
+    """What the files hold.
+
+    config: `experiments.Experiment`; spaces: `spaces.Spaces`; values: {name:
+    array}, the normaliser's among them; scores: of fresh episodes; fingerprint:
+    of the values; path: the folder.
+    """
+
+    __slots__ = ()
+
+    @property
+    def normaliser(self):
+        """(mean, std), float32: the networks see (raw - mean) / std, clipped.  Frames are seen in 0..1."""
+        if self.spaces.dtype == np.uint8:
+            return np.float32(0), np.float32(255)
+        return self.values['normalizer/mean'], self.values['normalizer/std']
 
 
 def write_teacher(directory, config, spaces, values, scores, commit):

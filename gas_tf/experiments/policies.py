@@ -34,7 +34,10 @@ class Student:
 class Generator:
     """The networks that invent normalised observations."""
     hidden: int = setting(
-        256, 'units of the hidden layer, ReLU', 'chosen: none is stated')
+        256, 'units of the hidden layer, ReLU; of vectors', 'chosen: none is stated')
+    widths: Tuple[int, ...] = setting(
+        (128, 64), 'channels of DCGAN, at a quarter and at half of the sides; of frames',
+        'as table 4 has for images')
     count: int = setting(
         1, 'generators that run at once, each on its slice of the batch',
         'section 5.3, "a single generator"')
@@ -110,8 +113,24 @@ BASE = {
     'schedule.batch_size': (512, 'chosen: as for images'),
 }
 
+#: Atari games.  Numbers of student updates are multiples of N_s.
+_ALE = {
+    'student.learning_rate': (3e-4, 'table 10'),
+    'generator.learning_rate': (0.1, 'table 10'),
+    'schedule.student_steps': (98000, 'chosen: none is stated'),
+    'schedule.n_student': (7, 'table 10'),
+    'schedule.n_generator': (5, 'table 10'),
+    'schedule.reset_every': (1792, 'table 10: R_g of 256 outer epochs'),
+    'schedule.evaluate_every': (1400, 'chosen'),
+    'collection.transitions': (50000, 'chosen: 1.4 GB of four frames of 84x84'),
+    'evaluation.patience': (10000, 'appendix A.2.1: 10,000 versions'),
+}
+
+_GAMES = ('pong', 'breakout', 'seaquest', 'enduro', 'pong48')
+
 EXPERIMENTS = {name: {} for name in (
     'cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup', 'policy')}
+EXPERIMENTS.update({name: _ALE for name in _GAMES})
 
 DESCRIPTIONS = {
     'cartpole': 'a policy that balances a pole (table 8)',
@@ -119,7 +138,12 @@ DESCRIPTIONS = {
     'halfcheetah': 'a policy that runs, MuJoCo (table 8)',
     'humanoid': 'a policy that walks, MuJoCo (table 8)',
     'standup': 'a policy that stands up, MuJoCo (table 8)',
-    'policy': 'any policy of ppo.train on vectors: --teacher names it',
+    'policy': 'any policy of ppo.train: --teacher names it',
+    'pong': 'a policy that plays Atari Pong (table 9)',
+    'breakout': 'a policy that plays Atari Breakout (table 9)',
+    'seaquest': 'a policy that plays Atari Seaquest (table 9)',
+    'enduro': 'a policy that plays Atari Enduro (table 9)',
+    'pong48': 'a policy that plays Atari Pong in 2 frames of 48x48',
 }
 
 METHODS = {
@@ -173,18 +197,33 @@ _BUDGETS = {
         'evaluation.episodes': (2, 'budget smoke'),
         'evaluation.fresh_episodes': (2, 'budget smoke')},
 }
-BUDGETS = {experiment: _BUDGETS for experiment in EXPERIMENTS}
+_ALE_BUDGETS = {
+    'paper': {},
+    'quick': {
+        'schedule.student_steps': (9800, 'budget quick'),
+        'collection.transitions': (20000, 'budget quick')},
+    'smoke': dict(_BUDGETS['smoke'], **{
+        'schedule.student_steps': (14, 'budget smoke'),
+        'schedule.evaluate_every': (7, 'budget smoke'),
+        'schedule.batch_size': (32, 'budget smoke')}),
+}
+BUDGETS = {experiment: _ALE_BUDGETS if experiment in _GAMES else _BUDGETS
+           for experiment in EXPERIMENTS}
 
-#: Table 8, in the environments' own units.
+#: Tables 8 and 9, in the environments' own units.
 PAPER_SCORE = {
     'teacher': {'humanoid': 5896., 'standup': 159200., 'halfcheetah': 7698.,
-                'mountaincar': 94.30, 'cartpole': 200.},
+                'mountaincar': 94.30, 'cartpole': 200., 'pong': 20.70,
+                'breakout': 355.5, 'seaquest': 2624., 'enduro': 643.1, 'pong48': 16.5},
     'student_kd': {'humanoid': 2012., 'standup': 157100., 'halfcheetah': 7199.,
-                   'mountaincar': 95.77, 'cartpole': 200.},
+                   'mountaincar': 95.77, 'cartpole': 200., 'pong': 20.20,
+                   'breakout': 213.5, 'seaquest': 1015., 'enduro': 119.9},
     'dafl': {'humanoid': 418.1, 'standup': 38540., 'halfcheetah': -0.387,
-             'mountaincar': 95.87, 'cartpole': 200.},
+             'mountaincar': 95.87, 'cartpole': 200., 'pong': -20.60,
+             'breakout': 0.84, 'seaquest': 110., 'enduro': 4.92},
     'gas': {'humanoid': 5833., 'standup': 155200., 'halfcheetah': 6580.,
-            'mountaincar': 95.13, 'cartpole': 200.},
+            'mountaincar': 95.13, 'cartpole': 200., 'pong': -20.54,
+            'breakout': 0.88, 'seaquest': 123.6, 'enduro': 24.22, 'pong48': -18.87},
 }
 
 

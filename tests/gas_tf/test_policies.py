@@ -69,6 +69,11 @@ def configured(**changes):
     return config
 
 
+def normalised(raw, teacher):
+    """What the teacher sees of raw observations, float64."""
+    return np.clip((raw - teacher.values['normalizer/mean']) / teacher.values['normalizer/std'], -10, 10)
+
+
 def by_hand(values, observations, scope='ppo'):
     """Output of a tanh network for normalised observations, float64."""
     x = observations.astype(np.float64)
@@ -83,19 +88,19 @@ def by_hand(values, observations, scope='ppo'):
 
 def test_the_teacher_sees_normalised_observations_and_answers_as_by_hand(teacher):
     raw = np.random.RandomState(0).randn(7, *teacher.spaces.shape) * [1e3, 1., .1, 1.][:teacher.spaces.shape[0]]
-    seen = trajectories.normalised(raw, teacher.values)
-    expected = (raw - teacher.values['normalizer/mean']) / teacher.values['normalizer/std']
-    np.testing.assert_allclose(seen, np.clip(expected, -10, 10), rtol=1e-5)
-    assert seen.dtype == np.float32 and np.abs(seen).max() == 10
+    expected = normalised(raw, teacher)
+    assert np.abs(expected).max() == 10
     with tf.Graph().as_default() as graph:
         network, values = policies.teacher_network(teacher)
-        outputs = network(tf.constant(seen))
+        seen = policies.seen(tf.constant(raw, tf.float32), teacher)
+        outputs = network(seen)
         answer = outputs.distribution
         with determinism.new_session(graph) as session:
             session.run([tf.assign(v, values[v.op.name]) for v in network.variables])
             said = session.run(answer.logits if hasattr(answer, 'logits') else answer.mean)
             features = session.run(outputs.features)
-    np.testing.assert_allclose(said, by_hand(teacher.values, seen), rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(session.run(seen), expected, rtol=1e-5)
+    np.testing.assert_allclose(said, by_hand(teacher.values, expected), rtol=1e-4, atol=1e-5)
     assert features.shape == (7, teacher.config.model.widths[-1])
     assert not any('value' in name for name in values)
 
@@ -196,11 +201,11 @@ def test_a_student_is_judged_by_its_likeliest_actions(teacher):
             kept = evaluation.of_the_kept(session, 'best', {'step': 30})
             by_loss = evaluation.of_the_kept(session, 'by_loss', {'step': 20})
             again = evaluation.of_the_kept(session, 'best', {'step': 30})
-            real = evaluation._real
+            real = normalised(evaluation._real, teacher)
         evaluation.close()
 
     def decide(observation):
-        output = by_hand(student, trajectories.normalised(observation, teacher.values), 'student')
+        output = by_hand(student, normalised(observation, teacher), 'student')
         return int(output.argmax()) if teacher.spaces.actions.kind == 'categorical' else np.clip(output, -1, 1)
     expected = gym_scores(name, decide, 2, 7, 30, 30)
     assert row['score'] == pytest.approx(np.mean(expected), abs=1e-3)
@@ -490,7 +495,7 @@ def test_the_exported_student_acts_on_raw_observations(cartpole, reference, tmp_
         values = dict(file.items())
     np.testing.assert_array_equal(values['mean'], teacher.values['normalizer/mean'])
     np.testing.assert_array_equal(values['std'], teacher.values['normalizer/std'])
-    expected = by_hand(values, trajectories.normalised(raw, teacher.values), 'student')
+    expected = by_hand(values, normalised(raw, teacher), 'student')
     saved = export.export(folder, 'savedmodel', tmp_path / 'student')
     with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
         signature = tf.saved_model.load(session, ['serve'], str(saved)).signature_def['serving_default']
