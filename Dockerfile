@@ -2,7 +2,7 @@
 # docker build -t gas-tf --target cpu .       for machines without a GPU
 # docker build -t gas-tf --target literal .   TensorFlow built for cuDNN 7.5.1
 #
-# --build-arg COMMIT=$(git rev-parse HEAD)    lets records name the commit
+# --build-arg COMMIT=...                      lets records name the commit: see README.md
 # --build-arg MNIST=1                         brings MNIST in: runs need no network
 #
 # Needs BuildKit (Docker's default since 23) or buildah, which leave out the stages
@@ -29,7 +29,7 @@ CMD ["python", "-m", "gas_tf.run", "--list"]
 # CUDA 10.1.243 from NVIDIA's packages.  No cuda-compat: on GeForce and Titan it
 # ends in error 804.
 FROM ${GPU_BASE} AS cuda
-ENV DEBIAN_FRONTEND=noninteractive
+ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
         ca-certificates curl gnupg python3.7 python3.7-dev python3.7-venv python3-distutils \
@@ -51,6 +51,7 @@ ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility \
 # Hours on many cores.  Not built by this project's tests.  -mavx as in the wheels
 # of the package index; compute capability 6.1 is the paper's Titan X Pascal.
 FROM cuda AS tensorflow-build
+ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
  && apt-get install -y --no-install-recommends build-essential git unzip zip \
         cuda-toolkit-10-1=10.1.243-1 libcublas-dev=10.2.1.243-1 \
@@ -75,9 +76,9 @@ RUN ./configure && bazel build --config=opt --config=cuda //tensorflow/tools/pip
 FROM cuda AS literal
 WORKDIR /gas-tf
 COPY --from=tensorflow-build /usr/local/cuda-10.1/lib64/libcudnn.so.7 /usr/local/cuda-10.1/lib64/
-COPY --from=tensorflow-build /wheel /wheel
 COPY requirements.txt ./
-RUN grep -v '^tensorflow==' requirements.txt > without.txt \
+RUN --mount=type=bind,from=tensorflow-build,source=/wheel,target=/wheel \
+    grep -v '^tensorflow==' requirements.txt > without.txt \
  && python3.7 -m pip install --no-cache-dir --no-deps -r without.txt /wheel/*.whl && rm without.txt
 COPY . ./
 ARG COMMIT=unknown

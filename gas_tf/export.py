@@ -5,10 +5,8 @@
 or from a policy's raw observations to actions.
 """
 
-import argparse
 import io
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +15,7 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from gas_tf import savedmodels
 from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
 from gas_tf.experiments.images import Experiment
@@ -25,14 +24,14 @@ from gas_tf.policies import half
 from ppo.models import Policy
 from ppo.normalizer import normalised
 from ppo.teacher import COMMITTED, read_teacher
-from runs import determinism, settings
-from runs.command import guarded
+from runs import settings
+from runs.command import Parser, guarded
 from runs.errors import UserError
 from runs.files import atomic_write, read_json, user_errors
 from runs.recording import best_model
-from runs.state import State, named
 
 SIDE = 32  # of the images that the networks take
+IMAGES, OWN = 'images', 'own'  # kinds of students, beside policies
 
 
 def best_student(run):
@@ -42,10 +41,11 @@ def best_student(run):
       run: folder of a run, finished or interrupted.
 
     Returns:
-      ({variable name: array}, mean, std, policy): the variables under
+      ({variable name: array}, mean, std, kind): the variables under
       `student/`; the normalisation of its inputs, (x / 255 - mean) / std of
-      images, (x - mean) / std clipped to ±10 of observations; a policy's
-      (`ppo.experiments.Model`, `ppo.spaces.Spaces`), None of images.
+      images, (x - mean) / std of a network of one's own, the same clipped to
+      ±10 of observations; a policy's (`ppo.experiments.Model`,
+      `ppo.spaces.Spaces`), `IMAGES` or `OWN`.
 
     Raises:
       UserError: the folder holds no distillation, or no checkpoint of it, or a
@@ -53,13 +53,17 @@ def best_student(run):
     """
     run = Path(run)
     recorded = (read_json(run / 'config.json') or {}).get('fields', {})
-    if 'student.widths' not in recorded:
+    own = 'student.fingerprint' in recorded
+    if not own and 'student.widths' not in recorded:
         raise UserError('%s is not the folder of a distillation: it has no '
                         'config.json of one' % run)
     values = best_model(run / 'checkpoints')
     if values is None:
         raise UserError('%s has no checkpoint: published records have none; '
                         'its command makes it again' % run)
+    if own:
+        mean, std = [recorded.get(name, {'value': value})['value'] for name, value in (('mean', 0.), ('std', 1.))]
+        return values, mean, std, OWN
     if 'teacher.environment' in recorded:
         teacher = _teacher(run, recorded)
         model = teacher.config.model
@@ -67,9 +71,9 @@ def best_student(run):
         return (values,) + teacher.normaliser + ((settings.replace(model, 'widths', widths), teacher.spaces),)
     config = settings.restored(Experiment(), recorded)
     if config.data == 'digits':
-        return values, digits.MEAN, digits.STD, None
+        return values, digits.MEAN, digits.STD, IMAGES
     source = SOURCES[config.data]
-    return values, source.mean, source.std, None
+    return values, source.mean, source.std, IMAGES
 
 
 def _teacher(run, recorded):
@@ -84,7 +88,7 @@ def _teacher(run, recorded):
     raise UserError('the teacher of %s is not to be found, whose normaliser its student needs' % run)
 
 
-def write_npz(path, values, mean, std, policy):
+def write_npz(path, values, mean, std, kind):
     """Weights by variable name, with `mean` and `std`."""
     file = io.BytesIO()
     np.savez(file, mean=np.float32(mean), std=np.float32(std), **values)
@@ -92,52 +96,44 @@ def write_npz(path, values, mean, std, policy):
         atomic_write(path, file.getvalue())
 
 
-def write_savedmodel(path, values, mean, std, policy):
+def write_savedmodel(path, values, mean, std, kind):
     """A SavedModel whose signature is `serving_default`.
 
     Of a classifier from grey levels `images` `[b, 32, 32, c]`, 0..255, to
     `logits` and `probabilities` `[b, classes]` and `label` `[b]`; of a policy
     from raw `observations` `[b, ...]` to the likeliest `action`, `[b]` or
     `[b, d]`, and `logits` or `log_std`.  It appears whole or not at all.
+
+    Raises:
+      UserError: the student is of one's own, or the disk refuses.
     """
-    with tf.Graph().as_default() as graph:
-        student, inputs, outputs = (_policy if policy else _classifier)(values, mean, std, policy)
-        state = State(named(student.variables))
-        with determinism.new_session(graph) as session:
-            state.load(session, values)
-            temporary = path.parent / ('.%s.tmp' % path.name)
-            with user_errors('cannot write %s' % path):
-                shutil.rmtree(str(temporary), ignore_errors=True)
-                try:
-                    tf.saved_model.simple_save(session, str(temporary), inputs, outputs)
-                    os.rename(str(temporary), str(path))
-                except tf.errors.OpError as error:
-                    raise OSError(None, error.message)
-                finally:
-                    shutil.rmtree(str(temporary), ignore_errors=True)
+    if kind == OWN:
+        raise UserError('a student of your own is a function that only you have: gas_tf.own_models.save writes it, or '
+                        '--format npz its weights')
+    build = _classifier if kind == IMAGES else _policy
+    savedmodels.write(path, values, lambda: build(values, mean, std, kind))
 
 
 def _classifier(values, mean, std, _):
-    """(student, {name: input}, {name: output}) in the current graph."""
+    """(variables, {name: input}, {name: output}) in the current graph."""
     sizes = [values['student/%s/kernel' % name].shape for name in
              ('conv1', 'conv2', 'conv3', 'dense1', 'dense2')]
     channels, classes = sizes[0][2], sizes[4][-1]
     images = tf.placeholder(tf.float32, [None, SIDE, SIDE, channels], 'images')
-    student = LeNet('student', [shape[-1] for shape in sizes[:4]], channels, classes)
+    student = LeNet('student', [shape[-1] for shape in sizes[:4]], channels, classes, plain=True)
     logits = student((images / 255. - mean) / std).distribution.logits
-    return student, {'images': images}, {
-        'logits': logits, 'probabilities': tf.nn.softmax(logits), 'label': tf.argmax(logits, axis=1)}
+    return student.variables, {'images': images}, savedmodels.classified(logits)
 
 
-def _policy(values, mean, std, policy):
+def _policy(values, mean, std, kind):
     """As `_classifier`."""
-    model, spaces = policy
+    model, spaces = kind
     student = Policy('student', model, spaces.shape, spaces.actions)
     observations = tf.placeholder(tf.float32, (None,) + spaces.shape, 'observations')
     answer = student(normalised(observations, mean, std)).distribution
     more = ({'logits': answer.logits} if spaces.actions.kind == 'categorical'
             else {'log_std': answer.log_std})
-    return student, {'observations': observations}, dict(more, action=answer.mode())
+    return student.variables, {'observations': observations}, dict(more, action=answer.mode())
 
 
 def export(run, form, to=None):
@@ -161,14 +157,18 @@ def export(run, form, to=None):
 
 def main(arguments=None):
     """The command; returns its exit code, see `runs.command.guarded`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog='python -m gas_tf.export', description=__doc__.split('\n\n')[1])
     parser.add_argument('run', metavar='RUN', help='folder of a run')
     parser.add_argument('--format', choices=('npz', 'savedmodel'), default='npz')
     parser.add_argument('--to', help='file or folder to make (default: '
                         'student.npz or student/ in the folder of the run)')
-    given = parser.parse_args(arguments)
-    return guarded(lambda: print(export(given.run, given.format, given.to)) or 0)
+
+    def command():
+        given = parser.parse_args(arguments)
+        print(export(given.run, given.format, given.to))
+        return 0
+    return guarded(command)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""A user's own networks: functions, checkpoints and SavedModels, tried before any work."""
+"""A user's own networks: functions, and SavedModels read as such, tried before any work."""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ from collections import namedtuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from gas_tf import savedmodels
 from ppo.distributions import Categorical, DiagGaussian
 from ppo.network import Outputs
 from runs import determinism
@@ -14,10 +15,7 @@ from runs.checkpoint import fingerprint
 from runs.errors import UserError
 from runs.state import State, named
 
-PROBE = 8     # inputs on which a teacher is tried before the work starts
-LARGE = 1024  # numbers of a SavedModel's weight that is kept once, not in each tower
-FUNCTIONS = ('PartitionedCall', 'StatefulPartitionedCall')
-
+PROBE = 8  # inputs on which a teacher is tried before the work starts
 
 #: What a network of one's own is a function of, and of what: inputs, wanted: in
 #: words; read: from its answer to b inputs to (distribution, or None where it
@@ -29,7 +27,7 @@ def _logits(answer, rows):
     """The `Categorical` of logits `[rows, k]`, k from 2 on."""
     if not _is_matrix(answer, rows) or answer.shape.as_list()[1] < 2:
         return None
-    return Categorical(tf.cast(answer, tf.float32))
+    return Categorical(tf.cast(_told(answer, rows), tf.float32))
 
 
 def _actions(answer, rows):
@@ -38,7 +36,7 @@ def _actions(answer, rows):
         return _logits(answer, rows)
     if len(answer) != 2 or not _is_matrix(answer[0], rows):
         return None
-    mean, log_std = [tf.cast(part, tf.float32) for part in answer]
+    mean, log_std = [tf.cast(part, tf.float32) for part in (_told(answer[0], rows), answer[1])]
     if log_std.shape.as_list() not in (mean.shape.as_list(), mean.shape.as_list()[1:]):
         return None
     return DiagGaussian(mean, log_std)
@@ -47,6 +45,11 @@ def _actions(answer, rows):
 def _is_matrix(tensor, rows):
     sides = tensor.shape.as_list() if tf.is_tensor(tensor) and tensor.shape.rank == 2 else None
     return bool(sides) and sides[0] in (None, rows) and sides[1] is not None and sides[1] > 0
+
+
+def _told(matrix, rows):
+    """A matrix whose number of rows the graph tells."""
+    return matrix if matrix.shape.is_fully_defined() else tf.ensure_shape(matrix, [rows, None])
 
 
 CLASSIFIER = Kind('images', 'logits [b, classes]', _logits)
@@ -80,6 +83,9 @@ class Built:
         try:
             answer = self._template(inputs)
         except Exception as error:  # of any kind: it is another's code
+            if 'calling a template' in str(error):
+                raise UserError('the %s makes other variables at every call: make them by tf.get_variable, as '
+                                'tf.layers does' % self.name) from error
             raise UserError('the %s does not take %s %s: %s' % (
                 self.name, self.kind.inputs, shape, first_line(error))) from error
         try:
@@ -119,15 +125,19 @@ class Teacher:
       weights: of a function with variables: a checkpoint, or {name: array}.
       shape: of an input.
       kind: `CLASSIFIER` or `POLICY`.
+      scale: None, or (mean, std) of the inputs that it takes: it is given
+        x * std + mean.
 
     Raises:
       UserError: in one line, why it cannot teach.
     """
 
-    def __init__(self, given, weights, shape, kind=CLASSIFIER):
-        self.function, self.note = given, None
-        if isinstance(given, (str, os.PathLike)):
-            self.function, weights = from_savedmodel(os.fspath(given))
+    def __init__(self, given, weights, shape, kind=CLASSIFIER, scale=None):
+        self.note = None
+        self.function, weights = _function(given, weights, shape)
+        if scale:
+            plain, (mean, std) = self.function, scale
+            self.function = lambda inputs: plain(inputs * std + mean)
         with tf.Graph().as_default() as graph:
             probe = tf.constant(determinism.random_state(0, 'probe').randn(PROBE, *shape).astype(np.float32))
             network = Built('teacher', self.function, kind=kind)
@@ -137,9 +147,9 @@ class Teacher:
             self.values = _weights(network.variables, weights)
             try:
                 slope = tf.gradients(answer[0], probe)[0]
-            except LookupError as error:
+            except (LookupError, ValueError) as error:
                 raise UserError("the teacher's %s have no gradient to its input: %s" % (
-                    said, first_line(error))) from error
+                    said, first_line(error))) from None
             if slope is None:
                 raise _no_gradient(said)
             with determinism.new_session(graph) as session:
@@ -147,7 +157,7 @@ class Teacher:
                 try:
                     answer, slope = session.run([answer, slope])
                 except tf.errors.OpError as error:
-                    raise UserError('the teacher does not answer: %s' % first_line(error)) from error
+                    raise UserError('the teacher does not answer: %s' % first_line(error)) from None
         for name, array in [(said + ' are', part) for part in answer] + [('gradient to the input is', slope)]:
             if not np.all(np.isfinite(array)):
                 raise UserError("the teacher's %s not finite on %s of N(0, 1) numbers" % (name, kind.inputs))
@@ -167,11 +177,24 @@ def _no_gradient(said):
     return UserError("the teacher's %s have no gradient to its input: the generators cannot learn from it" % said)
 
 
+def _function(given, weights, shape):
+    """(function, weights) of a function, or of a SavedModel's folder."""
+    if callable(given):
+        return given, weights
+    if not isinstance(given, (str, os.PathLike)):
+        raise UserError('teacher is %r: give a function, or the folder of a SavedModel' % (given,))
+    if weights is not None:
+        raise UserError('a SavedModel holds its own weights: leave out the others')
+    return savedmodels.read(os.fspath(given), shape)
+
+
 def _weights(variables, weights):
     """{variable name: array} of a function's variables."""
     scope = 'teacher/'
     names = [v.op.name[len(scope):] for v in variables]
     if not names:
+        if weights:
+            raise UserError('the teacher makes no variables: leave out its weights')
         return {}
     if weights is None:
         raise UserError('the teacher has variables (%s, ...): give their weights' % names[0])
@@ -181,7 +204,7 @@ def _weights(variables, weights):
             found = weights.get_variable_to_shape_map()
             read = weights.get_tensor
         except (ValueError, tf.errors.OpError) as error:
-            raise UserError('the weights cannot be read: %s' % first_line(error)) from error
+            raise UserError('the weights cannot be read: %s' % first_line(error)) from None
     else:
         found, read = weights, weights.__getitem__
     values = {}
@@ -189,62 +212,12 @@ def _weights(variables, weights):
         if name not in found:
             raise UserError('the weights hold no %s' % name)
         values[scope + name] = np.asarray(read(name))
+        if values[scope + name].dtype.kind not in 'fiu':
+            raise UserError('%s is of %s in the weights' % (name, values[scope + name].dtype))
         if list(values[scope + name].shape) != variable.shape.as_list():
             raise UserError('%s is %s in the weights, %s in the teacher' % (
                 name, list(values[scope + name].shape), variable.shape.as_list()))
     return values
-
-
-def from_savedmodel(folder):
-    """(function from images to logits, its weights) of a SavedModel's graph."""
-    verbosity = tf.logging.get_verbosity()
-    tf.logging.set_verbosity(tf.logging.ERROR)  # deprecations of TensorFlow's own
-    try:
-        with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
-            images, logits, frozen = _frozen(folder, graph, session)
-    finally:
-        tf.logging.set_verbosity(verbosity)
-    weights = {}
-    for node in frozen.node:
-        if node.op == 'Const' and node.attr['dtype'].type == tf.float32.as_datatype_enum:
-            array = tf.make_ndarray(node.attr['value'].tensor)
-            if array.size >= LARGE:
-                weights[node.name] = array
-                node.op = 'Placeholder'
-                del node.attr['value']
-
-    def function(x):
-        inputs = {name + ':0': tf.get_variable(name, array.shape, tf.float32)
-                  for name, array in sorted(weights.items())}
-        inputs[images] = x
-        return tf.import_graph_def(frozen, input_map=inputs, return_elements=[logits])[0]
-    return function, weights
-
-
-def _frozen(folder, graph, session):
-    """(name of the input, name of the output, GraphDef with constants) of a SavedModel."""
-    try:
-        model = tf.saved_model.load(session, ['serve'], folder)
-    except (IOError, RuntimeError, ValueError, tf.errors.OpError) as error:
-        raise UserError('%s is not a SavedModel that can be read: %s' % (folder, first_line(error))) from error
-    signature = model.signature_def.get('serving_default')
-    if signature is None:
-        raise UserError('%s has no signature serving_default' % folder)
-    outputs = dict(signature.outputs)
-    if len(outputs) > 1 and 'logits' in outputs:
-        outputs = {'logits': outputs['logits']}
-    if len(signature.inputs) != 1 or len(outputs) != 1:
-        raise UserError('%s has the inputs %s and the outputs %s: one input and one output, or one called logits, are '
-                        'needed' % (folder, sorted(signature.inputs), sorted(signature.outputs)))
-    images, = signature.inputs.values()
-    logits, = outputs.values()
-    if images.dtype != tf.float32.as_datatype_enum:
-        raise UserError('%s takes %s: images of float32 are needed' % (folder, tf.as_dtype(images.dtype).name))
-    if any(node.op in FUNCTIONS for node in graph.as_graph_def().node):
-        raise UserError('%s was exported with functions in its graph, as Keras does: export it from a session by '
-                        'tf.saved_model.simple_save' % folder)
-    return images.name, logits.name, tf.graph_util.convert_variables_to_constants(
-        session, graph.as_graph_def(), [logits.name.split(':')[0]])
 
 
 def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
@@ -253,6 +226,8 @@ def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
     In a graph that holds the student alone: TensorFlow's draws depend on what
     else a graph holds.
     """
+    if not callable(function):
+        raise UserError('student is %r: give a function' % (function,))
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
         student = Built('student', function, kind=kind)

@@ -13,7 +13,7 @@ from gas_tf.objectives import batch_mean
 from gas_tf.objectives import distillation as divergence
 from gas_tf.own_models import Distilled
 from gas_tf.own_networks import POLICY, Built, Teacher, first_student_values
-from gas_tf.own_settings import changed, check_seed, recorded
+from gas_tf.own_settings import changed, check_folder, recorded, whole, word_of_a_stop
 from gas_tf.pictures import save_observations
 from ppo.experiments import Model
 from ppo.models import Policy
@@ -95,9 +95,8 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         raise UserError('method is %r: give one of %s' % (method, ', '.join(METHODS)))
     config, sources = changed(*configuration('humanoid', method), changes, ELSEWHERE, 'distil_policy')
     policies.check_slices(config)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise UserError('size is %r: give the number of numbers of an observation' % (size,))
-    check_seed(seed)
+    size, seed = whole('size', size, 1), whole('seed', seed)
+    check_folder(out)
     teacher = Teacher(teacher, weights, (size,), POLICY)
     if teacher.note:
         display.line(teacher.note)
@@ -111,7 +110,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
                           size=size, method=method, scored=score is not None)
-        with Record(out, fields) as record:
+        with Record(out, fields) as record, word_of_a_stop(display):
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
                 'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,

@@ -1,5 +1,9 @@
 """The settings of distillations of one's own models, changed and recorded."""
 
+import contextlib
+import operator
+import os
+
 from gas_tf.algorithm import check_schedule
 from gas_tf.command import check_value
 from runs import settings
@@ -36,10 +40,35 @@ def changed(config, sources, changes, elsewhere, function):
     return config, sources
 
 
-def check_seed(seed):
-    """Raises UserError unless it is a whole number from 0 on."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise UserError('seed is %r: give a whole number from 0 on' % (seed,))
+def whole(name, given, least=0):
+    """A whole number as an int.
+
+    Raises:
+      UserError: it is none, or less than `least`.
+    """
+    try:
+        number = least - 1 if isinstance(given, bool) else operator.index(given)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UserError('%s is %r: give a whole number from %d on' % (name, given, least))
+    return number
+
+
+def check_folder(out):
+    """Raises UserError unless it names a folder."""
+    if not isinstance(out, (str, os.PathLike)) or not str(out):
+        raise UserError('out is %r: name a folder for the record' % (out,))
+
+
+@contextlib.contextmanager
+def word_of_a_stop(display):
+    """Says after Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        display.line('stopped: the same call goes on from the last checkpoint')
+        raise
 
 
 def recorded(config, sources, elsewhere, function, teacher, first_values, **more):

@@ -34,9 +34,7 @@ def _run(arguments):
     from gas_tf import experiments, images, policies
     from runs import devices
     tasks = {experiments.images: images.Task, experiments.policies: policies.Task}
-    found = devices.found(options.require_gpu)
-    for line in devices.lines(found):
-        display.line(line)
+    found = devices.told(display, options.require_gpu)
     task = tasks[experiments.family(options.experiment)](
         options, sources, display, found)
     if options.method == 'teacher':

@@ -48,9 +48,7 @@ def _synchronous(given, sources, seed, display):
     from ppo.training import Training, checked
     from runs import determinism, devices
     from runs.record import Record
-    found = devices.found(given.require_gpu)
-    for line in devices.lines(found):
-        display.line(line)
+    found = devices.told(display, given.require_gpu)
     spaces = checked(given.settings)
     with Record(options.folder(given, seed), options.recorded(given, sources, seed)) as record:
         result = record.result()

@@ -14,24 +14,32 @@ GPU_DEVICE = '/dev/nvidiactl'  # which a container has only when it was given a 
 NEWEST = 7.5  # compute capability that CUDA 10 knows
 
 
-def found(require_gpu=False):
-    """Names of the devices, such as 'CPU:0'.
-
-    The question starts TensorFlow's thread pools, so it goes through the
-    session that fixes them.
+def told(display, require_gpu):
+    """The devices' names, as `found`, after what there is to say of them.
 
     Raises:
       UserError: `require_gpu` and there is no GPU.
     """
-    with tf.Graph().as_default() as graph:
-        with determinism.new_session(graph) as session:
-            names = [device.name.rsplit('device:', 1)[-1]
-                     for device in session.list_devices()]
+    names = found()
+    for line in lines(names):
+        display.line(line)
     if require_gpu and not _gpus(names):
         raise UserError(
             'TensorFlow sees no GPU (it sees %s): leave out --require-gpu to '
             'compute on the CPU' % ', '.join(names))
     return names
+
+
+def found():
+    """Names of the devices, such as 'CPU:0'.
+
+    The question starts TensorFlow's thread pools, so it goes through the
+    session that fixes them.
+    """
+    with tf.Graph().as_default() as graph:
+        with determinism.new_session(graph) as session:
+            return [device.name.rsplit('device:', 1)[-1]
+                    for device in session.list_devices()]
 
 
 def lines(names):

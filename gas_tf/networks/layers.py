@@ -50,6 +50,12 @@ def convolution_relu_pool(x, kernel, bias):
         tf.maximum(tf.maximum(a, b), tf.maximum(c, d)) + bias)
 
 
+def plain_convolution_relu_pool(x, kernel, bias):
+    """As `convolution_relu_pool`, by TensorFlow's operations as they are."""
+    x = tf.nn.relu(tf.nn.conv2d(x, kernel, 1, 'VALID') + bias)
+    return tf.nn.max_pool2d(x, 2, 2, 'VALID')
+
+
 def _narrow_convolution(x, kernel):
     """conv2d with VALID padding for few channels, as one matrix product.
 

@@ -2,7 +2,7 @@
 
 import tensorflow.compat.v1 as tf
 
-from gas_tf.networks.layers import convolution_relu_pool
+from gas_tf.networks.layers import convolution_relu_pool, plain_convolution_relu_pool
 from ppo.distributions import Categorical
 from ppo.network import Network, Outputs, uniform_fan_in
 
@@ -18,10 +18,13 @@ class LeNet(Network):
       widths: filters of the three convolutions, units of the dense layer.
       channels: of the image.
       classes: number of logits.
+      plain: whether by TensorFlow's own operations alone, whose gradients go
+        with a file; slower.
     """
 
-    def __init__(self, name, widths, channels=1, classes=10):
+    def __init__(self, name, widths, channels=1, classes=10, plain=False):
         super().__init__(name)
+        self._pooled = plain_convolution_relu_pool if plain else convolution_relu_pool
         sizes = (channels,) + tuple(widths[:3])
         self.convolutions = [
             self._layer('conv%d' % (i + 1), [5, 5, sizes[i], sizes[i + 1]])
@@ -51,7 +54,7 @@ class LeNet(Network):
         dropout = dropout or (lambda x, layer: x)
         x = images
         for layer, (kernel, bias) in enumerate(self.convolutions[:2]):
-            x = dropout(convolution_relu_pool(x, kernel, bias), layer)
+            x = dropout(self._pooled(x, kernel, bias), layer)
         kernel, bias = self.convolutions[2]
         x = tf.reshape(x, [-1, 25 * int(kernel.shape[2])])
         kernel = tf.reshape(kernel, [-1, int(kernel.shape[3])])

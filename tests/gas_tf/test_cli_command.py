@@ -105,8 +105,8 @@ def test_data_that_is_nowhere(workshop, tmp_path):
 
 
 def test_no_gpu(workshop, tmp_path):
-    done = workshop.run(tmp_path / 'out', '--require-gpu')
-    assert (done.code, done.out) == (2, '')
+    done = workshop.run(tmp_path / 'out', '--require-gpu', GAS_TF_IMAGE='gpu')
+    assert done.code == 2 and 'docker run --gpus all' in done.out  # what it found comes first
     assert done.one_line().startswith('error: TensorFlow sees no GPU (it sees ')
     assert not (tmp_path / 'out').exists()
 

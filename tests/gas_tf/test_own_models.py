@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from gas_tf import own_models
+from gas_tf import export, own_models, own_networks, savedmodels
 from gas_tf.own_models import distil
 from runs import determinism
 from runs.display import Display
@@ -39,11 +39,11 @@ def run(out, teacher=linear, student=linear, shape=SHAPE, **more):
     return distil(teacher, student, shape, out, display=Display(io.StringIO()), **dict(SMALL, **more))
 
 
-def saved(folder, **outputs):
+def saved(folder, batch=None, dtype=tf.float32, shape=SHAPE, **outputs):
     """The linear teacher as a SavedModel; outputs: names for its logits and what else there is."""
     with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
-        images = tf.placeholder(tf.float32, (None,) + SHAPE)
-        logits = linear(images)
+        images = tf.placeholder(dtype, (batch,) + shape)
+        logits = linear(tf.cast(images, tf.float32))
         for variable in tf.global_variables():
             variable.load(WEIGHTS[variable.op.name], session)
         answers = {name: function(logits) for name, function in outputs.items()}
@@ -142,7 +142,18 @@ def infinite_slope(images):
     (fixed, {'shape': (8, 12)}, 'input_shape is'),
     (fixed, {'shape': 192}, 'input_shape is'),
     (fixed, {'shape': (0, 12, 2)}, 'input_shape is'),
+    (fixed, {'shape': (8.7, 12, 2)}, 'input_shape is'),
     (fixed, {'seed': 1.5}, 'seed is 1.5'),
+    (None, {}, 'teacher is None: give a function, or the folder'),
+    (fixed, {'student': 'a/path'}, "student is 'a/path': give a function"),
+    (fixed, {'weights': WEIGHTS}, 'the teacher makes no variables: leave out its weights'),
+    (linear, {'weights': dict(WEIGHTS, **{'dense/bias': np.array(['a', 'b', 'c'])})}, 'dense/bias is of <U1'),
+    (fixed, {'student': lambda images: tf.layers.dense(tf.layers.flatten(images), 3) + tf.Variable(1.)},
+     'the student makes other variables at every call'),
+    (fixed, {'mean': [1., 2., 3.]}, 'mean is .* one for each of 2 channels'),
+    (fixed, {'std': 0.}, 'std is 0.0: .*above 0'),
+    (fixed, {'std': float('nan')}, 'std is nan'),
+    ('', {}, "'' is not a SavedModel"),
     (lambda images: tf.reshape(images, [-1, 96]), {}, r'logits \[b, classes\] are needed'),
     (lambda images: fixed(images)[:, :1], {}, r'logits \[b, classes\] are needed'),
     (lambda images: fixed(images) * 0., {}, 'no gradient to its input'),
@@ -157,6 +168,11 @@ def infinite_slope(images):
     (fixed, {'schedule__reset_slots': 1}, 'give true or false'),
     (fixed, {'student__widths': (1, 2, 3, 4)}, 'distil has no setting .student.widths.'),
     (fixed, {'objective__gama': 1.}, r"no setting 'objective.gama' \(did you mean 'objective.gamma'\?\)"),
+    (fixed, {'data': np.zeros((3, 8, 12, 2))}, 'a pair of images and labels'),
+    (fixed, {'data': (np.zeros((2, 8, 12, 2)), np.zeros(2), np.zeros(2))}, 'a pair of images and labels'),
+    (fixed, {'data': (np.full((2, 8, 12, 2), np.nan), np.zeros(2))}, 'the images of the data are not finite'),
+    (fixed, {'data': (np.zeros((2, 8, 12, 2)), ['one', 'two'])}, 'the labels of the data are not finite'),
+    (fixed, {'data': (np.zeros((2, 8, 12, 2)), [0, .5])}, 'the labels of the data are not whole'),
     (fixed, {'data': (np.zeros((0, 8, 12, 2)), np.zeros(0))}, 'the data are images'),
     (fixed, {'data': (np.zeros((2, 8, 12, 2)), np.array([0, 3]))}, 'the labels go from 0 to 3: the teacher has 3'),
     (not_finite, {}, 'logits are not finite'),
@@ -200,11 +216,117 @@ def test_another_teacher_student_or_evaluation_is_another_run(reference):
     assert 'evaluated_on' in refused(reference, data=(np.zeros((2,) + SHAPE), np.zeros(2, int)))
 
 
-def test_the_record_of_an_own_run_is_not_taken_for_the_papers(reference, capsys):
-    from gas_tf import export
-    assert export.main([str(reference.path)]) == 2
+def test_a_folder_is_needed():
+    for out in (None, ''):
+        with pytest.raises(UserError, match='out is .*: name a folder'):
+            run(out)
+
+
+def test_the_teacher_takes_pixels_on_its_own_scale(tmp_path):
+    mean, std = np.float32([100., 50.]), np.float32([4., 8.])
+
+    def scaled(images):
+        return fixed((images - mean) / std)
+    random = np.random.RandomState(1)
+    images, labels = random.randn(50, *SHAPE).astype(np.float32), random.randint(0, CLASSES, 50)
+    plain = run(tmp_path / 'plain', fixed, data=(images, labels))
+    done = run(tmp_path / 'scaled', scaled, mean=mean, std=std, data=(images * std + mean, labels))
+    for name, array in plain.values.items():
+        np.testing.assert_allclose(done.values[name], array, rtol=0, atol=1e-3)
+    assert done.result['last'] == pytest.approx(plain.result['last'], abs=.021)  # one image may be a tie
+
+
+def test_the_student_as_a_file(reference, tmp_path, capsys):
+    own_models.save(tmp_path / 'student', linear, reference.values, SHAPE, mean=3., std=2.)
+    images = np.random.RandomState(1).randn(5, *SHAPE).astype(np.float32)
+    logits = images.reshape(5, -1) @ reference.values['student/dense/kernel'] + reference.values['student/dense/bias']
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        signature = tf.saved_model.load(session, ['serve'], str(tmp_path / 'student')).signature_def['serving_default']
+        found = session.run({name: info.name for name, info in signature.outputs.items()},
+                            {signature.inputs['images'].name: images * 2 + 3})
+    np.testing.assert_allclose(found['logits'], logits, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(found['label'], logits.argmax(axis=1))
+    with pytest.raises(UserError, match='is there already'):
+        own_models.save(tmp_path / 'student', linear, reference.values, SHAPE)
+    with pytest.raises(UserError, match='the values hold no student/dense/kernel'):
+        own_models.save(tmp_path / 'other', linear, {}, SHAPE)
+    with np.load(str(export.export(reference.path, 'npz', tmp_path / 'student.npz'))) as file:
+        assert set(file.files) == set(reference.values) | {'mean', 'std'}
+    assert export.main([str(reference.path), '--format', 'savedmodel']) == 2
     error = capsys.readouterr().err
-    assert error.count('\n') == 1 and 'is not the folder of a distillation' in error
+    assert error.count('\n') == 1 and 'gas_tf.own_models.save' in error
+
+
+@pytest.mark.parametrize('more, shape, said', [
+    ({}, (4, 24, 2), r'model takes \[\?, 8, 12, 2\], and the inputs are \[b, 4, 24, 2\]$'),
+    ({'shape': (12, 4, 4)}, (4, 4, 12), r'model takes \[\?, 12, 4, 4\], .*: channels have to come last$'),
+    ({'batch': 4}, SHAPE, 'takes batches of 4 alone'),
+    ({'dtype': tf.uint8}, SHAPE, 'takes uint8: float32 is needed'),
+])
+def test_a_savedmodel_of_other_images(tmp_path, more, shape, said):
+    folder = saved(tmp_path / 'model', logits=tf.identity, **more)
+    with pytest.raises(UserError, match=said) as caught:
+        run(tmp_path / 'a', folder, shape=shape)
+    assert '\n' not in str(caught.value) and caught.value.__cause__ is None
+
+
+def test_a_savedmodel_without_the_signature(tmp_path):
+    with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+        x = tf.placeholder(tf.float32, (None,) + SHAPE)
+        builder = tf.saved_model.Builder(str(tmp_path / 'model'))
+        builder.add_meta_graph_and_variables(session, ['serve'], {
+            'predict': tf.saved_model.predict_signature_def({'x': x}, {'y': fixed(x)})})
+        builder.save()
+    with pytest.raises(UserError, match='has no signature serving_default, but predict'):
+        run(tmp_path / 'a', tmp_path / 'model')
+
+
+def test_a_savedmodel_with_weights_beside_it(tmp_path):
+    with pytest.raises(UserError, match='holds its own weights'):
+        run(tmp_path / 'a', saved(tmp_path / 'model', logits=tf.identity), weights=WEIGHTS)
+
+
+def test_probabilities_beside_a_label(reference, tmp_path):
+    folder = saved(tmp_path / 'model', probabilities=tf.nn.softmax, label=lambda logits: tf.argmax(logits, axis=1))
+    done = run(tmp_path / 'a', folder)
+    for name, array in reference.values.items():
+        np.testing.assert_allclose(done.values[name], array, rtol=0, atol=1e-4)
+
+
+def test_answers_whose_number_the_graph_does_not_tell(reference, tmp_path):
+    done = run(tmp_path / 'a', saved(tmp_path / 'model', logits=lambda logits: tf.boolean_mask(
+        logits, tf.reduce_sum(logits, axis=1) > -1e9)))
+    for name, array in reference.values.items():
+        np.testing.assert_allclose(done.values[name], array, rtol=0, atol=1e-4)
+    with pytest.raises(UserError, match='the teacher'):
+        run(tmp_path / 'b', saved(tmp_path / 'other', logits=lambda logits: tf.boolean_mask(
+            logits, tf.reduce_sum(logits, axis=1) > 1e9)))
+
+
+def test_an_exported_student_teaches(tmp_path):
+    from gas_tf.networks.lenet import LeNet
+    widths = (6, 8, 12, 10)
+    with tf.Graph().as_default():
+        values = LeNet('student', widths).initial_values(0)
+    export.write_savedmodel(tmp_path / 'model', values, .1, .5, export.IMAGES)
+    function, weights = savedmodels.read(str(tmp_path / 'model'), (32, 32, 1))
+    with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+        x = tf.constant(np.random.RandomState(0).randint(256, size=(3, 32, 32, 1)), tf.float32)
+        logits = [function(x), LeNet('student', widths)((x / 255. - .1) / .5).distribution.logits]
+        slopes = [tf.gradients(one, x)[0] for one in logits]
+        for variable in tf.global_variables():
+            variable.load(values.get(variable.op.name, weights.get(variable.op.name)), session)
+        logits, slopes = session.run([logits, slopes])
+    np.testing.assert_allclose(logits[0], logits[1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-3, atol=1e-8)
+    assert np.abs(slopes[0]).max() > 1e-6
+
+
+def test_a_gradient_that_no_file_holds(tmp_path):
+    folder = saved(tmp_path / 'model', logits=tf.custom_gradient(lambda x: (2. * x, lambda upstream: upstream)))
+    with pytest.raises(UserError, match='exported with a gradient of its own'):
+        run(tmp_path / 'a', folder)
+
 
 
 def test_probabilities_are_turned_into_logits(reference, tmp_path):
@@ -228,9 +350,8 @@ def test_a_savedmodel_of_keras_is_refused_with_the_way_out(tmp_path):
 
 
 def test_large_weights_of_a_savedmodel_are_in_the_graph_once(tmp_path, monkeypatch):
-    from gas_tf import own_networks
-    monkeypatch.setattr(own_networks, 'LARGE', 10)
-    function, weights = own_networks.from_savedmodel(str(saved(tmp_path / 'model', logits=tf.identity)))
+    monkeypatch.setattr(savedmodels, 'LARGE', 10)
+    function, weights = savedmodels.read(str(saved(tmp_path / 'model', logits=tf.identity)), SHAPE)
     assert [array.shape for array in weights.values()] == [(192, CLASSES)]
     with tf.Graph().as_default() as graph:
         network = own_networks.Built('teacher', function)

@@ -1,10 +1,11 @@
 #!/bin/sh
 # The last step of every image's build: in_the_build.sh [MNIST].
-# With a non-empty MNIST its files are put where runs look first of all; then the
-# fast tests show that the image computes what it should.
+# With MNIST (but 0) its files are put where runs look first of all; then the fast
+# tests show that the image computes what it should.
 set -eu
 export PYTHONDONTWRITEBYTECODE=1
-if [ -n "${1-}" ]; then
+chmod -R a+rX .  # for `docker run --user`, whatever the umask of the checkout
+if [ "${1:-0}" != 0 ]; then
     python -m gas_tf.data mnist --to data
     rm -rf ~/.cache/gas_tf
 fi

@@ -38,8 +38,7 @@ if [ -z "$base" ]; then
     bud --tag "$base" --file "$work/Base" "$work"
 fi
 
-commit=$(git rev-parse HEAD)
-[ -z "$(git status --porcelain)" ] || commit=$commit-dirty
+commit=$(git describe --always --abbrev=40 --dirty --exclude '*')
 set -- --build-arg BASE="$base" --build-arg COMMIT="$commit" --target cpu --tag gas-tf
 if [ -n "${GAS_DATA-}" ]; then
     # At ../shared/data, seen from the image's folder: one of the places to look.
@@ -50,7 +49,12 @@ bud "$@" .
 container=$(images from gas-tf)
 out=$(mktemp -d "$work/out.XXXXXX")
 in_image() {
-    images run --isolation chroot \
+    as root "$@"
+}
+as() {
+    user=$1
+    shift
+    images run --isolation chroot --user "$user" \
         --volume "$out:/out" "$container" -- "$@"
 }
 clean() {
@@ -65,7 +69,8 @@ smoke='python -m gas_tf.run digits --budget smoke --out /out'
 echo "--- all tests"
 in_image python -m pytest -q -p no:cacheprovider tests
 echo "--- a run whose record stays outside"
-in_image $smoke
+in_image $smoke | tee "$out/said"
+grep -q '^image: cpu$' "$out/said" && grep -q '^loaded: CUDA none, cuDNN none' "$out/said"
 grep -q "\"$(git rev-parse HEAD)\"" "$out"/digits/gas@smoke/seed-0/result.json
 echo "--- stopped by SIGTERM, and going on"
 in_image sh -c "$smoke --seeds 1 & pid=\$!
@@ -74,8 +79,12 @@ in_image sh -c "$smoke --seeds 1 & pid=\$!
 test ! -e "$out"/digits/gas@smoke/seed-1/result.json
 in_image $smoke --seeds 1
 test -e "$out"/digits/gas@smoke/seed-1/result.json
+echo "--- as a user whom the image does not know"
+mkdir -m 777 "$out/theirs"
+as 1234:1234 python -m gas_tf.run digits --budget smoke --out /out/theirs
+test -e "$out"/theirs/digits/gas@smoke/seed-0/result.json
 echo "--- no GPU where one is required"
-in_image sh -c "$smoke --require-gpu 2>/tmp/said; test \$? = 2; cat /tmp/said; grep -q 'sees no GPU' /tmp/said"
+in_image sh -c "$smoke --require-gpu >/tmp/said 2>&1; test \$? = 2 && cat /tmp/said && grep -q 'sees no GPU' /tmp/said"
 if [ -n "${GAS_DATA-}" ]; then
     echo "--- MNIST from the image itself"
     in_image env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
