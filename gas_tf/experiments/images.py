@@ -172,7 +172,10 @@ ABLATIONS = {
     'gas_reset_1000': {'schedule.reset_every': 1000},
     'gas_reset_4000_in_turn': {
         'schedule.reset_every': 4000, 'schedule.reset_in_turn': True},
-    # As above, and the generators never slow down: only the student's rate falls.
+    # As above, but with generators that never slow down, and gamma that falls or not.
+    'gas_reset_4000_in_turn_rate_kept': {
+        'schedule.reset_every': 4000, 'schedule.reset_in_turn': True,
+        'generator.decay': 'constant'},
     'gas_reset_4000_in_turn_kept': {
         'schedule.reset_every': 4000, 'schedule.reset_in_turn': True,
         'objective.gamma_decay': 'constant', 'generator.decay': 'constant'},
