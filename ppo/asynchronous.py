@@ -19,7 +19,11 @@ SENDING_SLEEP = 1e-4  # seconds, at most, between two looks at a message that is
 
 def run(given, sources, display):
     """One rank's part of training all seeds, one after the other; the exit code."""
-    watcher = Watcher() if rank_and_size(os.environ)[0] == 0 else None
+    leads = rank_and_size(os.environ)[0] == 0
+    if not leads:  # rank 0 is asked to stop as well, and tells the others
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    watcher = Watcher() if leads else None
     try:
         try:
             from mpi4py import MPI
@@ -130,9 +134,6 @@ class _Follower:
 
 
 def _work(comm, given):
-    # Rank 0 is asked to stop as well, and tells the others.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     port = _Follower(comm)
     while True:
         task = port.receive()
@@ -196,8 +197,9 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
         with tf.Graph().as_default() as graph:
             training = Training(
                 given.settings, spaces, seed, record,
-                # A rollout that began more versions ago is dropped.
-                given.settings.training.max_version_lag + 1)
+                # A rollout that began more versions ago is dropped; one more
+                # than are in use, so that a new version finds its place.
+                given.settings.training.max_version_lag + 2)
             learner, total = training.learner, given.settings.training.transitions
             with determinism.new_session(graph) as session:
                 facts = record.write_provenance({'mpi': {
@@ -210,28 +212,14 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
                 with display.progress('%s seed %d' % (options.name_of(given), seed), learner.transitions,
                                       total) as bar:
                     learning.start()
-                    note = _Note(learning)
-                    actor.run(lambda: bar.update(min(learner.transitions, total), note()), lambda: bool(asked))
+                    actor.run(lambda: bar.update(min(learner.transitions, total), learning.news()),
+                              lambda: bool(asked))
                 actor.stop_workers()
                 if asked:
                     return None
                 try:
-                    return training.finish(options.name_of(given), given.budget, facts['commit'])
+                    return training.finish(
+                        options.name_of(given), given.method, given.budget, facts['commit'])
                 except Stopped:
                     return None
 
-
-class _Note:
-    """What stands beside the progress: news when there is a new score."""
-
-    def __init__(self, learning):
-        self._learning, self._said = learning, None
-
-    def __call__(self):
-        score, lags = self._learning.score, dict(self._learning.lags)
-        if score is None or score == self._said:
-            return None
-        self._said = score
-        total = sum(lags.values())
-        lag = sum(lag * n for lag, n in lags.items()) / total if total else 0.
-        return 'score %.1f, lag %.1f' % (score, lag)

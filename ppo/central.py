@@ -11,6 +11,7 @@ from ppo.rollouts import Recorder
 from runs.errors import UserError
 
 FIRST_SLEEP, LONGEST_SLEEP = 2e-5, 1e-3  # seconds, when there is nothing to do; chosen
+FIRST_SECONDS = 60.  # that a worker may take to its first word: imports, slow disks
 CHECK_SECONDS = 1.  # between looks at the workers and calls of `show`
 ALIVE = 'alive'  # what a worker sends while it builds its environments
 
@@ -53,7 +54,8 @@ class Central:
         self.training, self.port, self.workers = training, port, list(workers)
         self.learning, self.timeout = learning, timeout
         self.session, self.actor = training.session, training.actor
-        self._groups, self._held, self._owing = {}, [], dict.fromkeys(workers, time.monotonic())
+        self._groups, self._held = {}, []
+        self._owing = dict.fromkeys(workers, time.monotonic() + max(0., FIRST_SECONDS - timeout))
 
     def run(self, show, stopped):
         """Until the training is finished, or `stopped()` says so.
@@ -94,6 +96,8 @@ class Central:
                 back_off.idle()
             elif received[1] is None:
                 left.remove(received[0])
+            elif received[1] == ALIVE:  # it still builds its environments
+                started = time.monotonic()
             if time.monotonic() - started > self.timeout:
                 raise UserError('the worker of rank %d does not end' % min(left))
 
@@ -205,8 +209,8 @@ class Learning(threading.Thread):
         self.seconds, self._mark = dict.fromkeys(('inference', 'learning', 'waiting'), 0.), time.time()
         self._rollouts, self._condition, self._stopping = collections.deque(), threading.Condition(), False
         self.queued = 0  # transitions that wait
+        self._news = None
         self._give()
-        self.score = None
 
     def _give(self):
         learner = self.training.learner
@@ -216,6 +220,11 @@ class Learning(threading.Thread):
     def is_full(self):
         """Whether there is enough for an update already."""
         return self.queued >= self.training.config.training.buffer
+
+    def news(self):
+        """What the last evaluation found, told once: a text, or None."""
+        news, self._news = self._news, None
+        return news
 
     def put(self, rollout):
         with self._condition:
@@ -280,7 +289,7 @@ class Learning(threading.Thread):
             lag_histogram=[self.lags[lag] / max(total, 1)
                            for lag in range(self.training.config.training.max_version_lag + 1)],
             dropped_rollouts=self.dropped)
-        self.score = row['score']
+        self._news = 'score %.1f, lag %.1f' % (row['score'], row['lag_mean'])
         self.lags.clear()
         self.dropped, self._mark = 0, time.time()
         self.seconds.update(dict.fromkeys(self.seconds, 0.))

@@ -1,5 +1,6 @@
 """gym environments: one, and many of them in one process."""
 
+import sys
 from collections import namedtuple
 
 import numpy as np
@@ -12,7 +13,8 @@ RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 ATARI = 'NoFrameskip'  # in the ids of gym's games that show every frame
 
 #: observations `[n, ...]`, of the next episode where one has ended; rewards `[n]`, to learn from; ended `[n]`:
-#: RUNNING, TERMINATED or TRUNCATED; last `{i: observation}` before a truncation; episodes: list of (score, steps).
+#: RUNNING, TERMINATED or TRUNCATED; last `{i: observation}` before a truncation; episodes: list of (score, steps)
+#: of those that ended, but for the first ones, which `reset` cuts off.
 Step = namedtuple('Step', 'observations rewards ended last episodes')
 
 
@@ -70,6 +72,14 @@ def restore_contact_forces(env):
     env.do_simulation = do_simulation
 
 
+def _failures(env):
+    """What a simulator raises when it cannot go on from a state: a tuple of exceptions."""
+    if not hasattr(getattr(env, 'unwrapped', env), 'do_simulation'):
+        return ()
+    from mujoco_py.builder import MujocoException
+    return (MujocoException,)
+
+
 class Simulation:
     """One environment with its time limit told apart from its own end.
 
@@ -78,6 +88,10 @@ class Simulation:
     Args:
       env: a gym environment without time limit.
       limit: actions until an episode is cut off; 0: none.
+
+    Attributes:
+      steps, score: actions and true rewards of the episode so far.
+      is_whole: whether the episode may last as long as any, see `shorten`.
     """
 
     def __init__(self, env, limit):
@@ -98,6 +112,8 @@ class Simulation:
         frames = env.observation_space.dtype == np.uint8
         self.spaces = Spaces(tuple(shape), np.dtype(np.uint8 if frames else np.float32), actions)
         self.steps, self.score = 0, 0.
+        self.is_whole, self._until, self._seen = True, limit, None
+        self._failures = _failures(env)
 
     def seed(self, seed):
         self.env.seed(seed)
@@ -105,19 +121,30 @@ class Simulation:
     def reset(self):
         """The first observation of a new episode."""
         self.steps, self.score = 0, 0.
-        return self.env.reset()
+        self.is_whole, self._until = True, self.limit
+        self._seen = self.env.reset()
+        return self._seen
+
+    def shorten(self, steps):
+        """Cuts the episode off after so many actions already."""
+        self.is_whole, self._until = False, steps
 
     def step(self, action):
         """(observation, reward, RUNNING | TERMINATED | TRUNCATED) after an action."""
         if self._bounds:
             # What np.clip does, without its overhead.
             action = np.minimum(np.maximum(action, self._bounds[0]), self._bounds[1])
-        observation, reward, done, _ = self.env.step(action)
         self.steps += 1
+        try:
+            self._seen, reward, done, _ = self.env.step(action)
+        except self._failures as error:
+            # MuJoCo gives up on a state; the episode need not take the run along.
+            print('warning: %s: the episode ends there' % _line(error), file=sys.stderr)
+            reward, done = 0., True
         self.score += reward
         if done:
-            return observation, reward, TERMINATED
-        return observation, reward, TRUNCATED if self.steps == self.limit else RUNNING
+            return self._seen, reward, TERMINATED
+        return self._seen, reward, TRUNCATED if self.steps == self._until else RUNNING
 
     def frame(self):
         """A picture of the present state, uint8 `[h, w, 3]`.
@@ -163,16 +190,24 @@ class Environments:
         return len(self.simulations)
 
     def reset(self, step):
-        """Seeds each apart by (seed, its number, step) and begins new episodes: `[n, ...]`."""
-        for i in range(len(self)):
+        """Seeds each apart by (seed, its number, step) and begins new episodes: `[n, ...]`.
+
+        These first episodes are cut off at random times: environments that
+        begin together are not to stay together.
+        """
+        for i, simulation in enumerate(self.simulations):
             self._observations[i] = self._new_episode(i, step)
+            if simulation.limit:
+                simulation.shorten(1 + self._key(i, 'first end/%d' % step) % simulation.limit)
             self._alive()
         return self._observations.copy()
 
     def _new_episode(self, i, step):
-        key = stream_key(self.seed, '%s/%d/%d' % (self.stream, self.first + i, step))
-        self.simulations[i].seed(key % 2 ** 31)
+        self.simulations[i].seed(self._key(i, '%d' % step) % 2 ** 31)
         return self.simulations[i].reset()
+
+    def _key(self, i, what):
+        return stream_key(self.seed, '%s/%d/%s' % (self.stream, self.first + i, what))
 
     def play(self, decide, step, stopped=lambda: False):
         """One episode in each, new ones by (seed, step): list of (score, actions taken).
@@ -209,7 +244,8 @@ class Environments:
                 ended[i] = end
                 if end == TRUNCATED:
                     last[i] = np.array(observation, self.spaces.dtype)
-                episodes.append((simulation.score, simulation.steps))
+                if simulation.is_whole:
+                    episodes.append((simulation.score, simulation.steps))
                 observation = simulation.reset()
             self._observations[i] = observation
         if self._clip:

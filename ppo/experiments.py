@@ -35,6 +35,7 @@ class Model:
         (64, 64), 'units of each layer; channels of each stage or convolution, then units', 'table 6')
     value_network: Literal['separate', 'shared'] = setting(
         'separate', 'whether the value function has a body of its own', "baselines' for control")
+    log_std: float = setting(0., "first logarithm of a Gaussian policy's deviation", "baselines'")
 
 
 @described
@@ -46,7 +47,7 @@ class Training:
     buffer: int = setting(8192, 'new transitions for an update', 'table 6')
     batch: int = setting(1024, 'transitions per gradient step', 'table 6')
     gradient_steps: int = setting(
-        10, 'per update, unless epochs is given; drawn without replacement within a pass', 'table 6')
+        10, 'per update, unless epochs are given; drawn without replacement within a pass', 'table 6')
     epochs: int = setting(0, 'passes over the buffer per update (0: gradient_steps)', 'a variant')
     learning_rate: float = setting(3e-4, 'of Adam', 'table 6')
     decay: Literal['constant', 'linear'] = setting(
@@ -57,10 +58,11 @@ class Training:
     clip: float = setting(0.2, 'of the ratio of probabilities', 'table 6')
     value_weight: float = setting(0.5, 'of the value error in the loss', "baselines'")
     entropy_weight: float = setting(0., 'of the entropy in the loss', 'table 6')
-    gradient_clip: float = setting(0.5, 'largest norm of a gradient', "baselines'")
-    reward_scale: Literal['returns', 'none'] = setting(
-        'returns', 'what rewards are divided by before they are learnt from: the running deviation of the '
-        'returns, or nothing; scores never', "chosen, with its clip at 10 after baselines' VecNormalize")
+    gradient_clip: float = setting(
+        0.5, 'largest norm of a gradient: of each network, where policy and value function have one each', "baselines'")
+    value_targets: Literal['standardised', 'raw'] = setting(
+        'standardised', 'what the value function learns: returns by their running mean and deviation, its answers '
+        'kept as these move, or returns as they are', 'chosen: PopArt (van Hasselt et al. 2016)')
     max_version_lag: int = setting(4, 'versions; older rollouts are dropped', 'table 6')
     evaluate_every: int = setting(500000, 'transitions between evaluations, each with a checkpoint', 'chosen')
     episodes: int = setting(10, 'of an evaluation', 'section A.2.1')
@@ -121,6 +123,16 @@ DESCRIPTIONS = {
     'pong48': 'Atari Pong in 2 frames of 48x48',
 }
 
+METHODS = {
+    'ppo': {},
+    'ppo_epochs': {'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps')},
+}
+
+METHOD_DESCRIPTIONS = {
+    'ppo': 'the paper: ten gradient steps per update',
+    'ppo_epochs': 'ten passes over the buffer per update',
+}
+
 BUDGETS = {
     'paper': {},
     'quick': {'training.transitions': (1000000, 'budget quick'), 'training.evaluate_every': (100000, 'budget quick')},
@@ -134,9 +146,9 @@ PAPER_SCORE = {'cartpole': 200., 'mountaincar': 94.30, 'halfcheetah': 7698., 'hu
                'pong': 20.70, 'breakout': 355.5, 'seaquest': 2624., 'enduro': 643.1, 'pong48': 16.5}
 
 
-def configuration(experiment, budget='paper'):
-    """The settings of one experiment and budget: (Experiment, {dotted field: source}).
+def configuration(experiment, budget='paper', method='ppo'):
+    """The settings of one experiment, budget and method: (Experiment, {dotted field: source}).
 
     Raises KeyError for an unknown name.
     """
-    return resolve(Experiment(), [EXPERIMENTS[experiment], BUDGETS[budget]])
+    return resolve(Experiment(), [EXPERIMENTS[experiment], METHODS[method], BUDGETS[budget]])

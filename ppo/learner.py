@@ -5,7 +5,7 @@ import tensorflow.compat.v1 as tf
 
 from ppo import loss, rollouts
 from ppo.models import ActorCritic
-from ppo.normalizer import Normalizer, ReturnScale, normalised
+from ppo.normalizer import Normalizer, Returns, normalised
 from runs import determinism
 from runs.errors import Diverged
 from runs.state import State, adam_variables, named
@@ -36,7 +36,7 @@ class Learner:
         self.transitions = self.gradient_steps = self.version = 0
         self.policy = ActorCritic('ppo', config.model, spaces.shape, spaces.actions)
         self.normalizer = None if spaces.dtype == np.uint8 else Normalizer(spaces.shape)
-        self.scale = ReturnScale() if self.training.reward_scale == 'returns' else None
+        self.returns = Returns() if self.training.value_targets == 'standardised' else None
         self._build(spaces)
 
     def _build(self, spaces):
@@ -57,19 +57,25 @@ class Learner:
         terms = {
             'L_policy': tf.reduce_mean(loss.clipped_surrogate(
                 log_probs, old, self._feeds['advantages'], training.clip)),
-            'L_value': tf.reduce_mean(loss.value_error(answer.value, self._feeds['returns'])),
+            'L_value': tf.reduce_mean(loss.value_error(
+                answer.value / self.policy.value_std, self._feeds['returns'] / self.policy.value_std)),
             'entropy': tf.reduce_mean(answer.distribution.entropy()),
             'kl': tf.reduce_mean(old - log_probs),
             'clipped': tf.reduce_mean(tf.cast(tf.abs(tf.exp(log_probs - old) - 1.) > training.clip, tf.float32))}
         total = (terms['L_policy'] + training.value_weight * terms['L_value']
                  - training.entropy_weight * terms['entropy'])
-        variables = self.policy.variables
-        gradients, norm = tf.clip_by_global_norm(tf.gradients(total, variables), training.gradient_clip)
+        groups = self.policy.trained
+        variables, gradients, norms = sum(groups, []), [], []
+        for group in groups:
+            clipped, norm = tf.clip_by_global_norm(tf.gradients(total, group), training.gradient_clip)
+            gradients += clipped
+            norms.append(norm)
         optimizer = tf.train.AdamOptimizer(self._rate, epsilon=training.epsilon, name='ppo_adam')
         with tf.control_dependencies(gradients):
-            self._update = [[terms[name] for name in LOSSES] + [norm],
+            self._update = [[terms[name] for name in LOSSES] + [tf.global_norm(norms)],
                             optimizer.apply_gradients(zip(gradients, variables))]
-        self.state = State(dict(named(variables), **adam_variables(optimizer)))
+        self.state = State(dict(named(self.policy.variables), **adam_variables(optimizer)))
+        self._value_head = State(named(self.policy.head_and_moments))
 
     def start(self, session):
         session.run(tf.global_variables_initializer())
@@ -85,7 +91,8 @@ class Learner:
     def update(self, session, played):
         """The gradient steps of one version, then what it has seen into the normaliser.
 
-        In this order the ratio of probabilities begins at 1 for rollouts of the
+        The moments of the returns come first: the steps learn by them.  With
+        the normaliser last the ratio of probabilities begins at 1 for rollouts of the
         newest version: their actions were taken under the normaliser that the
         gradient steps use.
 
@@ -99,7 +106,11 @@ class Learner:
           Diverged: one of them is not finite.
         """
         training = self.training
-        batch = rollouts.batch(played, training.gamma, training.lam, self.scale.value if self.scale else None)
+        batch = rollouts.batch(played, training.gamma, training.lam)
+        if self.returns:
+            self.returns.update(batch.returns)
+            self._value_head.load(session, self.policy.rescaled(
+                self._value_head.values(session), *self.returns.moments))
         count = len(batch.returns)
         batch = batch._replace(advantages=loss.standardised(batch.advantages))
         rate = training.learning_rate
@@ -123,8 +134,6 @@ class Learner:
             found.append(session.run(self._update, feeds)[0])
         if self.normalizer:
             self.normalizer.update(batch.observations)
-        if self.scale:
-            self.scale.update(batch.returns)
         self.version += 1
         self.gradient_steps += steps
         self.transitions += count
@@ -145,8 +154,8 @@ class Learner:
         if self.normalizer:
             values.update(self.normalizer.values())
             values.update(self.normalizer.parameters())
-        if self.scale:
-            values.update(self.scale.values())
+        if self.returns:
+            values.update(self.returns.values())
         return values
 
     def load(self, session, values):
@@ -155,6 +164,6 @@ class Learner:
             setattr(self, name, int(values['counters/' + name]))
         if self.normalizer:
             self.normalizer.load(values)
-        if self.scale:
-            self.scale.load(values)
+        if self.returns:
+            self.returns.load(values)
         self.state.load(session, {name: values[name] for name in self.state.variables})

@@ -9,7 +9,7 @@ from ppo.distributions import Categorical, DiagGaussian
 from ppo.network import Network, Outputs, affine, constant, orthogonal
 from runs.errors import UserError
 
-#: distribution: of the actions for each observation; value: float `[B]`.
+#: distribution: of the actions for each observation; value: float `[B]`, in the game's own units.
 Answer = namedtuple('Answer', 'distribution value')
 
 #: Kernel and stride of the three convolutions of Green et al., table 1 (the
@@ -35,7 +35,7 @@ class Policy(Network):
         # A first policy that hardly depends on the observation (baselines).
         self.head = self.dense('policy/head', self.body.size, actions.size, 0.01)
         if actions.kind == 'gaussian':
-            self.log_std = self.add_variable('policy/log_std', [actions.size], constant(0.))
+            self.log_std = self.add_variable('policy/log_std', [actions.size], constant(model.log_std))
 
     def _body(self, prefix):
         body = {'mlp': MLP, 'impala': Impala, 'nature': Nature}[self.model.body]
@@ -63,21 +63,52 @@ class Policy(Network):
 class ActorCritic(Policy):
     """A policy with its value function, which has a body of its own or the policy's.
 
+    The value is `value_mean` + `value_std` · the head's output: the head learns
+    standardised returns, and what is answered is in the game's own units.
+
     Args:
       as of `Policy`, of the model its value_network too.
+
+    Attributes:
+      trained: what gradients change, in groups that share no variable's
+        gradient; `variables` without the two moments.
     """
 
     def __init__(self, name, model, shape, actions):
         super().__init__(name, model, shape, actions)
+        policy = list(self.variables)
         self.value_body = self._body('value/') if model.value_network == 'separate' else None
         self.value_head = self.dense('value/head', (self.value_body or self.body).size, 1, 1.)
+        value = self.variables[len(policy):]
+        self.trained = [policy, value] if self.value_body else [policy + value]
+        self.value_mean = self.add_variable('value/mean', [], constant(0.))
+        self.value_std = self.add_variable('value/std', [], constant(1.))
 
     def __call__(self, observations):
         """`Answer` to normalised observations `[B, ...]`."""
         distribution, hidden = super().__call__(observations)
         if self.value_body:
             hidden = self.value_body(observations)
-        return Answer(distribution, tf.squeeze(affine(hidden, *self.value_head), axis=1))
+        standardised = tf.squeeze(affine(hidden, *self.value_head), axis=1)
+        return Answer(distribution, self.value_mean + self.value_std * standardised)
+
+    def rescaled(self, values, mean, std):
+        """The values of head and moments under other moments, with the same answers as before.
+
+        PopArt's output-preserving step (van Hasselt et al. 2016, proposition 1).
+
+        Args:
+          values: {variable name: array} of `head_and_moments`.
+        """
+        kernel, bias, old_mean, old_std = [
+            np.asarray(values[v.op.name], np.float64) for v in self.head_and_moments]
+        found = kernel * old_std / std, (bias * old_std + old_mean - mean) / std, mean, std
+        return {v.op.name: np.asarray(array, np.float32) for v, array in zip(self.head_and_moments, found)}
+
+    @property
+    def head_and_moments(self):
+        """The value head's kernel and bias, then the mean and the deviation."""
+        return list(self.value_head) + [self.value_mean, self.value_std]
 
 
 class MLP:

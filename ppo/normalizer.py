@@ -1,4 +1,4 @@
-"""Running mean and deviation of the observations, part of a policy's parameters."""
+"""Running mean and deviation: of the observations, part of a policy's parameters, and of the returns."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -40,30 +40,28 @@ class Normalizer:
         _load(self.running, 'normalizer/', values)
 
 
-class ReturnScale:
-    """The running deviation of the returns, by which rewards are divided.
-
-    The returns are those of the advantage estimation, turned back into the
-    game's own units: what a value function in scaled units says of them
-    included.
-    """
+class Returns:
+    """Running mean and deviation of the value function's targets, in the game's own units."""
 
     def __init__(self):
         from baselines.common.running_mean_std import RunningMeanStd
         self.running = RunningMeanStd(epsilon=COUNT)
 
-    @property
-    def value(self):
-        return float(np.sqrt(self.running.var + EPSILON))
-
     def update(self, returns):
-        """Takes in returns `[n]` in scaled units."""
-        self.running.update(np.asarray(returns, np.float64) * self.value)
+        """Takes in returns `[n]`."""
+        self.running.update(np.asarray(returns, np.float64))
+
+    @property
+    def moments(self):
+        """(mean, std)."""
+        return float(self.running.mean), float(np.sqrt(self.running.var + EPSILON))
 
     def values(self):
+        """The whole state: {name: array}, float64."""
         return _values(self.running, 'returns/')
 
     def load(self, values):
+        """Continues from `values`."""
         _load(self.running, 'returns/', values)
 
 

@@ -33,6 +33,8 @@ class Options:
     env: Optional[str] = None
     """another gym id in its place, with the settings of humanoid, or those of
     pong for a game of ALE (*NoFrameskip-v4)"""
+    method: Literal['ppo', 'ppo_epochs'] = 'ppo'
+    """ten gradient steps per update, as the paper, or ten passes over the buffer"""
     seeds: Tuple[int, ...] = (0,)
     """one run each"""
     budget: Literal['smoke', 'quick', 'paper'] = 'paper'
@@ -53,7 +55,7 @@ def parse(arguments):
     """
     arguments = list(arguments)
     parser = Parser(add_help=False, allow_abbrev=False)
-    for flag in ('--env', '--budget'):
+    for flag in ('--env', '--budget', '--method'):
         parser.add_argument(flag)
     known, _ = parser.parse_known_args(arguments)
     help_asked = '-h' in arguments or '--help' in arguments
@@ -72,7 +74,10 @@ def parse(arguments):
     like = name
     if known.env:
         like = 'pong' if ATARI in known.env else 'humanoid'
-    config, sources = experiments.configuration(like, budget)
+    method = known.method or 'ppo'
+    if method not in experiments.METHODS:
+        nearest('method', method, list(experiments.METHODS))
+    config, sources = experiments.configuration(like, budget, method)
     if known.env:
         config = settings.replace(config, 'environment.id', known.env)
         sources['environment.id'] = 'command line'
@@ -110,8 +115,8 @@ def name_of(given):
 
 
 def folder(given, seed):
-    """`<out>/<environment>/ppo[@<budget>]/seed-<n>`."""
-    method = 'ppo' if given.budget == 'paper' else 'ppo@' + given.budget
+    """`<out>/<environment>/<method>[@<budget>]/seed-<n>`."""
+    method = given.method + ('' if given.budget == 'paper' else '@' + given.budget)
     return Path(given.out) / name_of(given) / method / ('seed-%d' % seed)
 
 
@@ -121,9 +126,10 @@ def recorded(given, sources, seed):
 
 
 def show_list(display):
-    """Environments and budgets."""
+    """Environments, methods and budgets."""
     display.table('environments', ('name', 'what', 'paper'), [
         (name, what, '%g' % experiments.PAPER_SCORE[name]) for name, what in experiments.DESCRIPTIONS.items()], left=2)
+    display.table('methods', ('name', 'what'), experiments.METHOD_DESCRIPTIONS.items(), left=2)
     display.table('budgets', ('name', 'transitions'), [
         (budget, '%d' % experiments.configuration('humanoid', budget)[0].training.transitions)
         for budget in experiments.BUDGETS])
@@ -140,7 +146,8 @@ def table(display, given, seed, result):
     if result['paper'] is not None:
         rows.append(('paper', '%.1f' % result['paper'], ''))
     training = given.settings.training
-    display.table('%s, seed %d: score, %s' % (name_of(given), seed, duration(result['wall_seconds'])),
+    display.table('%s, %s, seed %d: score, %s' % (
+        name_of(given), given.method, seed, duration(result['wall_seconds'])),
                   ('', 'score', ''), rows,
                   ['an evaluation: mean of %d episodes, %s actions, true rewards, normaliser frozen' % (
                       training.episodes, 'likeliest' if training.greedy else 'sampled'),

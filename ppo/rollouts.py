@@ -69,24 +69,12 @@ class Recorder:
         return rollout
 
 
-REWARD_CLIP = 10.  # of scaled rewards, as in baselines
-
-
-def batch(rollouts, gamma, lam, scale=None):
-    """`Batch` of the transitions of some rollouts, with their advantages.
-
-    scale: None, or what rewards are divided by, and then clipped to ±10: early
-    returns may hardly deviate, and the first reward of another kind be large.
-    """
+def batch(rollouts, gamma, lam):
+    """`Batch` of the transitions of some rollouts, with their advantages."""
     parts = []
     for rollout in rollouts:
         found = gae.advantages(
-            scaled(rollout.rewards, scale), rollout.values, rollout.next_values, rollout.ended, gamma, lam)
+            rollout.rewards, rollout.values, rollout.next_values, rollout.ended, gamma, lam)
         parts.append([rollout.observations, rollout.actions, rollout.log_probs, found, found + rollout.values])
     return Batch(*[np.concatenate([part.reshape((-1,) + part.shape[2:]) for part in column])
                    for column in zip(*parts)])
-
-
-def scaled(rewards, scale):
-    """Rewards as they are learnt from."""
-    return rewards if scale is None else np.clip(rewards / scale, -REWARD_CLIP, REWARD_CLIP)

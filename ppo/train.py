@@ -8,7 +8,7 @@ import os
 import sys
 
 from runs.command import guarded, rank_and_size
-from runs.errors import UserError
+from runs.errors import Diverged, UserError
 
 
 def main(arguments=None):
@@ -34,9 +34,14 @@ def _run(arguments):
     if size > 1:
         from ppo import asynchronous
         return asynchronous.run(given, sources, display)
+    errors = []
     for seed in given.seeds:
-        result = _synchronous(given, sources, seed, display)
-        options.table(display, given, seed, result)
+        try:
+            options.table(display, given, seed, _synchronous(given, sources, seed, display))
+        except Diverged as error:  # the other seeds need not
+            errors.append('seed %d: %s' % (seed, error))
+    if errors:
+        raise UserError('; '.join(errors))
     return 0
 
 
@@ -74,7 +79,7 @@ def _synchronous(given, sources, seed, display):
                         else:
                             bar.update(min(learner.transitions, total))
                 player.close()
-                return training.finish(options.name_of(given), given.budget, facts['commit'])
+                return training.finish(options.name_of(given), given.method, given.budget, facts['commit'])
 
 
 if __name__ == '__main__':

@@ -119,7 +119,7 @@ class Training:
         return self._judged.play(
             self.judge.chooser(self.session, self.config.training.greedy), step, self.stopped)
 
-    def finish(self, experiment, budget, commit):
+    def finish(self, experiment, method, budget, commit):
         """Scores the best policy on fresh episodes; writes the teacher and result.json."""
         best = self.recording.best_values
         fresh = [score for score, _ in self.play(FRESH_EPISODES, 2 ** 31 - 1, best)]
@@ -127,7 +127,7 @@ class Training:
                   'episodes': FRESH_EPISODES, 'chosen_at': self.recording.best['score']}
         write_teacher(self.record.directory, self.config, self.spaces, best, scores, commit)
         return self.recording.finish(
-            experiment=experiment, method='ppo', seed=self.seed, budget=budget, teacher=scores['score'],
+            experiment=experiment, method=method, seed=self.seed, budget=budget, teacher=scores['score'],
             student_steps=self.learner.transitions, generator_steps=0, paper=PAPER_SCORE.get(experiment),
             commit=commit, fresh=scores, protocol=protocol(self.config, self._judged.simulations[0].limit))
 

@@ -184,6 +184,8 @@ def test_the_synchronous_player_makes_the_same_of_an_episode():
     player = Player(Experiment(environment=Environment(id='CartPole-v0', max_steps=3), training=training), 0, Actor())
     player.actor.publish(None, {}, 7)
     player.restart(0)
+    for simulation in player.environments.simulations:
+        simulation.shorten(3)
     steps, step = [], player.environments.step
 
     def spied(actions):

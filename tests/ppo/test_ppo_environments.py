@@ -98,20 +98,55 @@ def test_a_pole_that_falls_is_an_end():
     simulation.seed(0)
     simulation.reset()
     ends = [simulation.step(0)[2] for _ in range(9)]
-    assert ends[-1] == TERMINATED or TERMINATED in ends
+    assert TERMINATED in ends
 
 
 def test_after_an_end_the_next_episode_is_seen_and_the_last_observation_kept():
     environments = Environments(environment('cartpole', max_steps=5), 2, 0)
     environments.reset(0)
-    for _ in range(4):
+    first = [None, None]
+    for t in range(1, 16):
         step = environments.step([0, 1])
-        assert not step.episodes and not step.last
-    step = environments.step([0, 1])
-    assert step.ended.tolist() == [TRUNCATED, TRUNCATED] and sorted(step.last) == [0, 1]
-    assert step.episodes == [(5., 5), (5., 5)]
-    for i, last in step.last.items():
-        assert np.abs(last).max() > .05 > np.abs(step.observations[i]).max()
+        assert sorted(step.last) == [i for i in (0, 1) if step.ended[i]]
+        for i, last in step.last.items():
+            assert step.ended[i] == TRUNCATED and np.abs(last).max() > .05 > np.abs(step.observations[i]).max() or t < 5
+            first[i] = first[i] or t
+            assert (t - first[i]) % 5 == 0
+        # The first one was cut off earlier, and is not a score.
+        assert step.episodes == [(5., 5)] * sum(bool(step.ended[i]) and t > first[i] for i in (0, 1))
+    assert all(1 <= t <= 5 for t in first)
+
+
+def test_environments_that_begin_together_do_not_stay_together():
+    def ends(step):
+        environments = Environments(environment('mountaincar', max_steps=50), 40, 0)
+        environments.reset(step)
+        found = np.array([environments.step(np.zeros([40, 1])).ended for _ in range(100)])
+        return [np.flatnonzero(column) for column in found.T]
+    found = ends(3)
+    assert all(len(times) == 2 and times[1] - times[0] == 50 for times in found)
+    first = [times[0] for times in found]
+    assert len(set(first)) > 20 and min(first) < 5 and max(first) > 40
+    assert [times[0] for times in ends(3)] == first != [times[0] for times in ends(4)]
+    # What judges is never cut off.
+    played = Environments(environment('mountaincar', max_steps=50), 5, 0).play(lambda seen: np.zeros([len(seen), 1]), 3)
+    assert [steps for _, steps in played] == [50] * 5
+
+
+def test_a_state_that_mujoco_gives_up_on_ends_the_episode(capsys):
+    mujoco()
+    from mujoco_py.builder import MujocoException
+    simulation = make(environment('halfcheetah'))
+    simulation.seed(0)
+    before = simulation.reset()
+
+    def broken(action):
+        raise MujocoException('Got MuJoCo Warning: Nan, Inf or huge value in QACC')
+    simulation.env.step = broken
+    observation, reward, end = simulation.step(np.zeros(6))
+    np.testing.assert_array_equal(observation, before)
+    assert (reward, end, simulation.score) == (0., TERMINATED, 0.)
+    assert capsys.readouterr().err.count('\n') == 1
 
 
 def test_each_environment_draws_apart_and_again_the_same():
@@ -213,7 +248,8 @@ def test_ataris_cap_counts_actions():
     assert make(environment('breakout')).limit == 27000
     environments = Environments(environment('enduro', max_steps=5), 1, 0)
     environments.reset(0)
-    assert [environments.step([0]).ended[0] for _ in range(5)] == [0, 0, 0, 0, TRUNCATED]
+    ended = [environments.step([0]).ended[0] for _ in range(10)]
+    assert set(ended) == {0, TRUNCATED} and np.diff(np.flatnonzero(ended)).tolist() == [5]
 
 
 @pytest.mark.parametrize('name, said', [('Nothing-v0', 'gym makes no'), ('CartPole', 'gym makes no'),

@@ -5,7 +5,7 @@ import pytest
 
 from ppo import gae
 from ppo.environments import RUNNING, TERMINATED, TRUNCATED
-from ppo.rollouts import Recorder, batch, scaled
+from ppo.rollouts import Recorder, batch
 
 GAMMA, LAM = 0.9, 0.8
 
@@ -63,20 +63,15 @@ def test_a_rollout_knows_what_follows_each_action():
     assert recorder.version is None and not recorder.is_full  # ready for the next one
 
 
-def test_a_batch_has_a_row_per_action_and_scaled_rewards():
+def test_a_batch_has_a_row_per_action():
     _, rollout = recorded([[RUNNING, TERMINATED], [RUNNING, RUNNING]], {}, [[1, 2], [3, 4]], [5, 6])
-    made = batch([rollout, rollout], GAMMA, LAM, scale=2.)
-    advantages = oracle(np.full([2, 2], .5), np.array([[1, 2], [3, 4]]), np.array([[3, 0], [5, 6]]),
+    made = batch([rollout, rollout], GAMMA, LAM)
+    advantages = oracle(np.full([2, 2], 1.), np.array([[1, 2], [3, 4]]), np.array([[3, 0], [5, 6]]),
                         np.array([[False, True], [False, False]]))
     np.testing.assert_allclose(made.advantages, np.tile(advantages.reshape(-1), 2), rtol=1e-5)
     np.testing.assert_allclose(made.returns, np.tile((advantages + [[1, 2], [3, 4]]).reshape(-1), 2), rtol=1e-5)
     np.testing.assert_array_equal(made.observations[:, 0], [0, 0, 1, 1] * 2)
     assert made.actions.shape == (8,)
-
-
-def test_scaled_rewards_are_clipped():
-    np.testing.assert_allclose(scaled(np.float32([1., -4., 100., -100.]), 2.), [.5, -2., 10., -10.])
-    np.testing.assert_array_equal(scaled(np.float32([100.]), None), [100.])
 
 
 @pytest.mark.parametrize('lam, expected', [(0., [1.8, -1.]), (1., [1.8 - .9, -1.])])

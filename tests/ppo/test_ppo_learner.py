@@ -154,10 +154,10 @@ def total_loss(values, batch, clip, value_weight, entropy_weight):
 def test_one_gradient_step_against_the_definition(gradient_clip):
     """Adam's first moment after one step is a tenth of the clipped gradient."""
     with Process('categorical', gradient_steps=1, batch=12, buffer=12, value_weight=.7, entropy_weight=.3, clip=.1,
-                 gradient_clip=gradient_clip, reward_scale='none') as process:
+                 gradient_clip=gradient_clip, value_targets='raw') as process:
         learner, session = process.learner, process.session
         values = {name: array.astype(np.float64) for name, array in learner.parameters(session).items()
-                  if name.startswith('ppo/')}
+                  if name.startswith('ppo/') and name not in ('ppo/value/mean', 'ppo/value/std')}
         rollout = played('categorical', steps=6, count=2)
         learner.update(session, [rollout])
         state = learner.values(session)
@@ -175,17 +175,19 @@ def test_one_gradient_step_against_the_definition(gradient_clip):
                 sides.append(total_loss(values, batch, .1, .7, .3))
             array[place] = kept
             gradients[name][place] = (sides[0] - sides[1]) / 2e-6
-    norm = np.sqrt(sum(np.sum(gradient ** 2) for gradient in gradients.values()))
-    assert norm > .05
+    # Each network is clipped by its own norm.
+    norms = {part: np.sqrt(sum(np.sum(gradient ** 2) for name, gradient in gradients.items() if part in name))
+             for part in ('/policy/', '/value/')}
+    assert min(norms.values()) > .05
     for name, gradient in gradients.items():
-        expected = gradient * min(1., gradient_clip / norm)
+        expected = gradient * min(1., gradient_clip / norms['/policy/' if '/policy/' in name else '/value/'])
         np.testing.assert_allclose(state[name + '/ppo_adam'] * 10., expected, rtol=2e-3, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize('decay, rates', [('constant', [.01, .01]), ('linear', [.01, .009])])
 def test_the_learning_rate(decay, rates):
     """Adam's first step is the rate, whatever the gradient; the second update has a tenth of the run behind it."""
-    with Process(gradient_steps=1, decay=decay) as process:
+    with Process(gradient_steps=1, decay=decay, value_targets='raw') as process:
         learner, session, seen = process.learner, process.session, []
         run = session.run
 
@@ -202,18 +204,71 @@ def test_the_learning_rate(decay, rates):
 
 
 def test_the_value_function_learns_its_targets():
-    with Process(epochs=20, learning_rate=.03, reward_scale='none') as process:
+    with Process(epochs=20, learning_rate=.03, value_targets='raw') as process:
         rollout = played('gaussian')._replace(rewards=np.full([8, 4], 3., np.float32))
         errors = [process.learner.update(process.session, [rollout])['L_value'] for _ in range(10)]
         assert errors[-1] < .1 * errors[0]
 
 
-def test_returns_that_do_not_deviate_stay_within_bounds():
+def values_of(process, observations):
+    process.actor.publish(process.session, process.learner.parameters(process.session), process.learner.version)
+    return process.actor.values(process.session, process.actor.newest, observations)
+
+
+def test_values_keep_their_meaning_when_the_moments_move():
+    """No gradient steps but of rate 0: the answers are as before, in the game's own units."""
+    with Process(learning_rate=0.) as process:
+        observations = np.random.RandomState(7).randn(6, 5).astype(np.float32)
+        before = values_of(process, observations)
+        process.learner.normalizer.update = lambda observations: None  # it would move them too
+        for scale in (300., .01):
+            process.learner.update(process.session, [played('gaussian')._replace(
+                rewards=scale * np.random.RandomState(1).randn(8, 4).astype(np.float32) + 5. * scale)])
+            np.testing.assert_allclose(values_of(process, observations), before, rtol=1e-3, atol=1e-3)
+        moments = process.session.run(process.learner.policy.head_and_moments)[2:]
+        assert moments == pytest.approx(process.learner.returns.moments, rel=1e-5) and moments[1] > 100.
+
+
+@pytest.mark.parametrize('reward', [.01, 1., 40.])
+def test_values_of_a_game_without_end_reach_theirs_and_no_further(reward):
+    """The closed loop: rewards of one size, each rollout bootstrapped by the learner's own values."""
+    gamma, rate = .9, .01
+    with Process(gamma=gamma, learning_rate=rate, epochs=10) as process:
+        right, found = reward / (1. - gamma), []
+        for version in range(120):
+            random = np.random.RandomState(version)
+            rollout = played('gaussian', version, seed=version)
+            observations = random.randn(8, 4, 5).astype(np.float32)
+            after = random.randn(4, 5).astype(np.float32)
+            values = values_of(process, observations.reshape(-1, 5)).reshape(8, 4)
+            found.append(values.mean())
+            process.learner.update(process.session, [rollout._replace(
+                observations=observations, values=values, rewards=np.full([8, 4], reward, np.float32),
+                next_values=np.concatenate([values[1:], values_of(process, after)[np.newaxis]]),
+                ended=np.zeros([8, 4], bool))])
+    assert np.mean(found[-20:]) == pytest.approx(right, rel=.1)
+    assert max(found) < 1.3 * right + 1.5  # the first values are N(0, 1)
+
+
+def test_a_small_difference_in_large_rewards_is_learnt():
+    """Rewards of 40 for being there, ±4 for what is done: the advantages tell the second."""
+    def reward(actions):
+        return 40. + 4. * np.clip(actions[..., 0], -1., 1.)
     with Process() as process:
+        def rewarded():
+            values_of(process, np.zeros([1, 5]))
+            return reward(process.actor.act(process.session, process.actor.newest, np.zeros([4000, 5]), 0).actions).mean()
+        before = rewarded()
         for version in range(20):
-            rollout = played('gaussian', version)._replace(rewards=np.full([8, 4], 3., np.float32))
-            # Every return is one reward: at most 10 in scaled units.
-            assert process.learner.update(process.session, [rollout])['L_value'] <= .5 * 11. ** 2
+            observations = np.random.RandomState(version).randn(32, 5).astype(np.float32)
+            values = values_of(process, observations).reshape(8, 4)
+            acted = process.actor.act(process.session, process.actor.newest, observations)
+            actions = acted.actions.reshape(8, 4, 2)
+            process.learner.update(process.session, [played('gaussian', version)._replace(
+                observations=observations.reshape(8, 4, 5), actions=actions, values=values,
+                log_probs=acted.log_probs.reshape(8, 4), rewards=reward(actions).astype(np.float32),
+                next_values=np.concatenate([values[1:], values[-1:]]), ended=np.zeros([8, 4], bool))])
+        assert rewarded() > before + .3
 
 
 # The actor.

@@ -50,7 +50,7 @@ def test_the_control_tasks_network():
     with tf.Graph().as_default():
         policy = made((376,), Actions('gaussian', 17), widths=(64, 64))
     body = 376 * 64 + 64 + 64 * 64 + 64
-    assert policy.parameters == 2 * body + (64 * 17 + 17) + 17 + (64 + 1)
+    assert policy.parameters == 2 * body + (64 * 17 + 17) + 17 + (64 + 1) + 2  # the moments of the returns
 
 
 @pytest.mark.parametrize('value_network, shared', [('separate', False), ('shared', True)])
