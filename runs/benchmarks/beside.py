@@ -28,6 +28,14 @@ TOLERANCE = 1e-3  # relative, of what both sides must agree on
 KINK = 30         # what one generator may differ more: see `difference`
 
 
+def judged(row):
+    """A row's ratio beside its least one: '1.7 x (1.5: met)'; without one the ratio alone."""
+    ratio = '%.2f x' % row['ratio']
+    if row['target'] is None:
+        return ratio
+    return '%s (%.1f: %s)' % (ratio, row['target'], 'met' if row['ratio'] >= row['target'] else 'not met')
+
+
 class Differs(Exception):
     """The two sides do not compute the same thing."""
 

@@ -27,7 +27,7 @@ from ppo.spaces import Actions, Spaces
 from ppo.teacher import Teacher
 from runs import determinism
 from runs.benchmarks.beside import (
-    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Peer, check_same, recorded, sgemm, timed)
+    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Peer, check_same, judged, recorded, sgemm, timed)
 from runs.provenance import cpu
 from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
@@ -190,9 +190,9 @@ def show(result, display):
     display.table(
         'an outer epoch of gas, batch 512: medians of %d blocks of up to %d epochs' % (
             result['blocks'], result['steps']),
-        ('work', 'peer', 'ours', "peer's", 'ours is', 'of blocks', 'MFLOP', 'of sgemm', "peer's", 'other work'),
+        ('work', 'peer', 'ours', "peer's", 'ours is (least)', 'of blocks', 'MFLOP', 'of sgemm', "peer's", 'other work'),
         [(row['work'], row['peer_name'], '%.2f ms' % row['ours_ms'], '%.2f ms' % row['peer_ms'],
-          '%.2f x' % row['ratio'], '%.2f to %.2f' % tuple(row['ratio_of_blocks']), '%.0f' % (1e3 * row['gflop']),
+          judged(row), '%.2f to %.2f' % tuple(row['ratio_of_blocks']), '%.0f' % (1e3 * row['gflop']),
           '%.0f %%' % (100 * row['share_of_sgemm']), '%.0f %%' % (100 * row['peer_share_of_sgemm']),
           '%.2f cores' % max(row['other_cores'])) for row in result['rows']],
         ['sgemm: %.0f GFLOP/s on %d cores of %s' % (

@@ -19,7 +19,7 @@ import sys
 import time
 
 from ppo.experiments import configuration
-from runs.benchmarks.beside import BUSY, sgemm
+from runs.benchmarks.beside import BUSY, judged, sgemm
 from runs.command import Parser, guarded
 from runs.display import Display
 from runs.errors import UserError
@@ -108,8 +108,8 @@ def show(result, display):
     """The table of a record."""
     display.table('environment steps per second, end to end: medians of %d blocks of %g s' % (
         result['blocks'], result['seconds']),
-        ('work', 'ours', 'peer', '', 'ours is', 'of blocks', 'of the simulator*', 'rank 0**'),
-        [(row['work'], '%.0f' % row['ours'], '%.0f' % row['peer'], row['peer_name'], '%.2f x' % row['ratio'],
+        ('work', 'ours', 'peer', '', 'ours is (least)', 'of blocks', 'of the simulator*', 'rank 0**'),
+        [(row['work'], '%.0f' % row['ours'], '%.0f' % row['peer'], row['peer_name'], judged(row),
           '%.2f to %.2f' % tuple(row['ratio_of_blocks']), '%.0f %%' % (100 * row['of_simulator']),
           ', '.join('%s %.0f %%' % (part, 100 * share) for part, share in row.get('rank_0', {}).items()))
          for row in result['rows']],
