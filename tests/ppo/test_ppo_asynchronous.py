@@ -126,6 +126,12 @@ def goes_on(run, *more):
     assert again.end(20)[0] == 130
 
 
+def test_rollouts_of_the_newest_version_alone_are_enough(tmp_path):
+    run = Run(tmp_path / 'out', '--training.max-version-lag', '0', '--training.transitions', '8192')
+    assert run.end(90) == (0, '')
+    assert [row['lag_histogram'] for row in run.rows()] == [[1.0]]
+
+
 def test_three_ranks_learn(tmp_path):
     run = Run(tmp_path / 'out')
     code, error = run.end(120)

@@ -82,6 +82,29 @@ def test_what_is_recorded(reference):
     assert re.search(r'^best policy, 20 fresh episodes +[\d.]+ ± [\d.]+', said, re.M)
 
 
+def test_ten_passes_have_a_folder_of_their_own(tmp_path):
+    code, said, error = run(tmp_path, '--method', 'ppo_epochs')
+    assert (code, error) == (0, ''), error
+    found = json.loads((tmp_path / 'cartpole/ppo_epochs/seed-0/result.json').read_text())
+    row = json.loads((tmp_path / 'cartpole/ppo_epochs/seed-0/metrics.jsonl').read_text().splitlines()[-1])
+    assert found['method'] == 'ppo_epochs' and row['gradient_steps'] == 6 * 10 * 4  # updates, passes, batches of 128
+
+
+def test_a_seed_that_diverges_leaves_the_others(tmp_path):
+    patch = """
+real = learner.Learner.update
+def update(self, session, played):
+    if self.seed == 0:
+        played[0].rewards[0, 0] = float('nan')
+    return real(self, session, played)
+learner.Learner.update = update
+"""
+    code, said, error = run(tmp_path, '--seeds', '0', '1', patch=patch)
+    assert code == 2 and error.startswith('error: seed 0: ') and error.count('\n') == 1
+    assert (tmp_path / 'cartpole/ppo/seed-1/result.json').exists()
+    assert not (tmp_path / 'cartpole/ppo/seed-0/result.json').exists()
+
+
 def test_the_same_command_again_shows_the_same_table(reference):
     out, said = reference
     before = (out / 'cartpole/ppo/seed-0/metrics.jsonl').read_bytes()
