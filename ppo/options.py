@@ -18,8 +18,7 @@ PROGRAM = 'python -m ppo.train'
 
 #: Whole numbers that may be 0; all others are from 1 on.
 FROM_ZERO = ('environment.max_steps', 'training.epochs', 'training.patience', 'training.max_version_lag')
-
-
+ANY_SIGN = ('model.log_std',)
 SHARES = ('training.gamma', 'training.lam')
 
 
@@ -104,9 +103,10 @@ def _check_value(name, value):
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (bool, str)):
             continue
-        least = 0 if isinstance(number, float) or name in FROM_ZERO else 1
+        least = -math.inf if name in ANY_SIGN else 0 if isinstance(number, float) or name in FROM_ZERO else 1
         if not math.isfinite(number) or number < least:
-            raise UserError('--%s is %s: give a number from %d on' % (name.replace('_', '-'), number, least))
+            raise UserError('--%s is %s: give a %s' % (name.replace('_', '-'), number, (
+                'finite number' if least == -math.inf else 'number from %d on' % least)))
 
 
 def name_of(given):

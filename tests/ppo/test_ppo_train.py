@@ -211,6 +211,7 @@ def test_a_damaged_teacher_is_one_line(reference, tmp_path, capsys, damage):
     (['cartpole', '--model.body', 'impala'], 'does not fit observations [4]'),
     (['--seeds', '1', 'cartpole'], 'name an environment first'), (['cartpole', '--training.gamma', '3'], 'from 0 to 1'),
     (['cartpole', '--model.widths'], 'model.widths'),
+    (['mountaincar', '--model.log-std', 'inf'], 'give a finite number'),
     (['pong48', '--environment.frame-size', '8', '--model.body', 'nature'], 'too small'),
     (['--env', 'Pong-v0'], 'does not fit observations [210, 160, 3]'), (['cartpole', '--out', ''], 'name a folder'),
     (['--env', 'Nothing-v3'], 'gym makes no'),
