@@ -9,6 +9,7 @@ from runs import summary
 from runs.errors import UserError
 from runs.files import read_json
 from runs.markdown import code, table
+from runs.published import POLICY_TEACHERS
 
 CLAIMS = pathlib.Path(__file__).resolve().with_name("claims.json")
 KEYS = ("claim", "source", "experiment", "method", "seeds", "paper", "spread", "judged", "ambiguity", "reading")
@@ -119,8 +120,9 @@ def _commands(claim, judged):
         return judged.commands()
     if claim["method"] == "teacher":
         return [summary.teacher_command(claim["experiment"], seed) for seed in claim["seeds"]]
-    if claim["method"] == "ppo":
-        return ["mpirun -n 3 python -m ppo.train {}".format(claim["experiment"])]
+    if claim["method"] in POLICY_TEACHERS:
+        method = "" if claim["method"] == POLICY_TEACHERS[0] else " --method " + claim["method"]
+        return ["mpirun -n 3 python -m ppo.train {}{}".format(claim["experiment"], method)]
     return [summary.command(claim["experiment"], claim["method"], "paper", claim["seeds"])]
 
 

@@ -3,8 +3,9 @@
 import pathlib
 
 from runs import drawings, summary
+from runs.published import POLICY_TEACHERS
 
-COLOUR = "#0072B2"
+COLOURS = dict(zip(POLICY_TEACHERS, ("#0072B2", "#D55E00")))
 WIDTH, HEIGHT, COLUMNS = 3.0, 2.3, 3  # inches of a panel; panels in a row
 FONT = 8.5
 
@@ -14,15 +15,19 @@ def teachers_path(results):
 
 
 def curves(groups):
-    """[(name, paper or None, [(transitions, scores) of each seed])] of the groups that train policies."""
-    return [(group.experiment + ("" if group.is_full_size else " *"), group.values("paper")[0],
-             [([row["transitions"] for row in run.rows], [row["score"] for row in run.rows]) for run in group.runs])
-            for group in groups]
+    """[(environment, paper or None, [(method, name, transitions, scores) of each seed])] of what trains policies."""
+    found = {}
+    for group in groups:
+        name = group.method + ("" if group.is_full_size else " *")
+        _, lines = found.setdefault(group.experiment, (group.values("paper")[0], []))
+        lines += [(group.method, name, [row["transitions"] for row in run.rows], [row["score"] for row in run.rows])
+                  for run in group.runs]
+    return [(environment,) + panel for environment, panel in sorted(found.items())]
 
 
 def policies(groups):
     """The groups of policies' teachers."""
-    return [group for group in groups if group.method == "ppo"]
+    return [group for group in groups if group.method in POLICY_TEACHERS]
 
 
 def is_current(path, groups):
@@ -46,12 +51,16 @@ def draw(path, groups):
 def _fill(figure, shown, rows, columns):
     from matplotlib.ticker import EngFormatter, MaxNLocator
     axes = figure.subplots(rows, columns, squeeze=False).reshape(-1)
-    for panel, (name, paper, seeds) in zip(axes, shown):
-        for transitions, scores in seeds:
-            panel.plot(transitions, scores, color=COLOUR, linewidth=1.2, alpha=1. if len(seeds) == 1 else 0.6)
+    for panel, (environment, paper, lines) in zip(axes, shown):
+        named = set()
+        for method, name, transitions, scores in lines:
+            panel.plot(transitions, scores, color=COLOURS[method], linewidth=1.2, label=None if name in named else name,
+                       alpha=1. if len(lines) == 1 else 0.7)
+            named.add(name)
+        panel.legend(frameon=False, fontsize="small")
         if paper is not None:
             panel.axhline(paper, color="black", linewidth=1., dashes=(6, 3))
-        panel.set_title(name, fontsize="medium", loc="left", fontweight="bold")
+        panel.set_title(environment, fontsize="medium", loc="left", fontweight="bold")
         panel.set_xlim(left=0)
         panel.xaxis.set_major_locator(MaxNLocator(4))
         panel.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -65,7 +74,7 @@ def _fill(figure, shown, rows, columns):
 
 def rows(groups):
     """(head, rows) of the table of policies' teachers."""
-    head = ["environment", "n", "last", "best", "best policy, fresh episodes", "paper", "transitions", "hours per seed",
+    head = ["environment", "method", "n", "last", "best", "best policy, fresh episodes", "paper", "transitions", "hours per seed",
             "machine", "command", "commit"]
     found = []
     for group in groups:
@@ -74,7 +83,8 @@ def rows(groups):
                                             summary.number(one["score_std"], "score")) for one in fresh)
         paper = group.values("paper")[0]
         found.append([
-            "`{}`".format(group.experiment), len(group.runs), summary.mean_std(group.values("last"), "score"),
+            "`{}`".format(group.experiment), "`{}`{}".format(group.method, "" if group.is_full_size else " *"),
+            len(group.runs), summary.mean_std(group.values("last"), "score"),
             summary.mean_std(group.values("best"), "score"), kept or summary.DASH, summary.number(paper, "score"),
             "{:,}".format(max(group.values("student_steps"))), "{:.2f}".format(group.hours()),
             "<br>".join(group.machines()), "<br>".join("`{}`".format(line) for line in group.commands()),

@@ -12,7 +12,8 @@ from runs.record import RESULT_KEYS
 
 NUMBERS = ("last", "best", "best_step", "mean_last_10", "student_steps", "generator_steps", "wall_seconds")
 METRICS = ("accuracy", "score")
-TEACHERS = ("teacher", "ppo")  # methods that train a teacher and distil nothing
+POLICY_TEACHERS = ("ppo", "ppo_epochs")
+TEACHERS = ("teacher",) + POLICY_TEACHERS  # methods that train a teacher and distil nothing
 NOT_EXPERIMENTS = ("benchmarks", "plots")
 
 #: One run. fields: of config.json, {name: {"value", "source"}}; provenance and result: those files' content;
