@@ -6,6 +6,7 @@ from runs.command import Parser, guarded
 from runs.errors import UserError
 
 COLUMNS, EVERY = 8, 25  # of a sheet of frames: pictures a row, actions between two
+AT_ONCE = 64  # simulators, whatever the number of episodes
 
 
 def main(arguments=None):
@@ -29,6 +30,7 @@ def _parsed(arguments):
 def _run(given):
     import numpy as np
     from ppo.teacher import find, read_teacher
+    from ppo.training import protocol
     teacher = read_teacher(find(given.teacher))
     film = Film() if given.render else None
     played, limit = play(teacher, given.episodes, not given.sampled, given.seed, film=film)
@@ -37,8 +39,11 @@ def _run(given):
     spread = ' ± %.1f' % np.std(scores, ddof=1) if len(scores) > 1 else ''
     print('%s: %.1f%s over %d episodes of %.0f actions' % (
         environment.id, np.mean(scores), spread, len(scores), np.mean([steps for _, steps in played])))
-    print('protocol: %s actions, true rewards, at most %d actions, contact forces %s, normaliser frozen' % (
-        'sampled' if given.sampled else 'likeliest', limit, environment.contact_forces))
+    frames = protocol(teacher.config, limit)['most_frames']
+    print('protocol: %s actions, true rewards, %s%s, normaliser frozen%s' % (
+        'sampled' if given.sampled else 'likeliest', 'at most %d actions' % limit if limit else 'no limit',
+        ' (%d frames)' % frames if frames != limit else '',
+        ', contact forces %s' % environment.contact_forces if 'Humanoid' in environment.id else ''))
     if film:
         if film.error:
             raise film.error
@@ -71,21 +76,26 @@ def play(teacher, episodes, greedy, seed, step=0, film=None):
     from ppo.actor import Actor
     from ppo.environments import Environments
     from runs import determinism
-    environments = Environments(teacher.config.environment, episodes, seed, stream='evaluation')
+    played = []
     with tf.Graph().as_default() as graph:
-        actor = Actor(teacher.config, environments.spaces, seed)
+        actor = Actor(teacher.config, teacher.spaces, seed)
         with determinism.new_session(graph) as session:
             actor.publish(session, teacher.values, 0)
-            choose, first = actor.chooser(session, greedy), environments.simulations[0]
+            choose = actor.chooser(session, greedy)
+            while len(played) < episodes:
+                environments = Environments(teacher.config.environment, min(AT_ONCE, episodes - len(played)), seed,
+                                            first=len(played), stream='evaluation')
+                first, filmed = environments.simulations[0], film if not played else None
 
-            def decide(observations):
-                if film:
-                    film.see(first)
-                return choose(observations)
-            try:
-                return environments.play(decide, step), first.limit
-            finally:
-                environments.close()
+                def decide(observations):
+                    if filmed:
+                        filmed.see(first)
+                    return choose(observations)
+                try:
+                    played += environments.play(decide, step)
+                finally:
+                    environments.close()
+    return played, first.limit
 
 
 def save_frames(path, frames):

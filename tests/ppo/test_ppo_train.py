@@ -170,7 +170,14 @@ def test_a_teacher_plays_as_its_training_said(reference, capsys):
     assert evaluate.main([str(folder), '--episodes', '3']) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.match(r'CartPole-v0: [\d.]+ ± [\d.]+ over 3 episodes of \d+ actions$', lines[0])
-    assert lines[1] == 'protocol: likeliest actions, true rewards, at most 60 actions, contact forces zero, normaliser frozen'
+    assert lines[1] == 'protocol: likeliest actions, true rewards, at most 60 actions, normaliser frozen'
+
+
+def test_more_episodes_than_simulators_are_the_same(reference, monkeypatch):
+    teacher = read_teacher(reference[0] / 'cartpole/ppo/seed-0')
+    played, _ = evaluate.play(teacher, 10, True, 0)
+    monkeypatch.setattr(evaluate, 'AT_ONCE', 4)
+    assert evaluate.play(teacher, 10, True, 0)[0] == played
 
 
 def test_sampled_actions_are_others(reference):
