@@ -16,15 +16,13 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import distillation, inputs, trajectories
 from gas_tf.algorithm import Distillation, check_schedule
-from gas_tf.evaluation import Evaluation
 from gas_tf.experiments.policies import PAPER_SCORE, for_actions, paper_score
 from gas_tf.networks.generators import DCGAN, GeneratorBank
 from gas_tf.networks.mlp import MLPGenerator
-from gas_tf.objectives import distillation as divergence
 from gas_tf.pictures import save_observations
+from gas_tf.policy_evaluation import InEnvironment, seen, sees_frames
 from ppo.environments import Environments
 from ppo.experiments import configuration
-from ppo.learner import inputs_of
 from ppo.models import Policy
 from ppo.teacher import COMMITTED, find, read_teacher
 from ppo.training import std
@@ -32,7 +30,6 @@ from runs import settings
 from runs.display import duration
 from runs.errors import UserError
 from runs.record import Record, is_locked
-from runs.streams import stream_key
 
 #: Sub-batches of a batch: towers that fill two cores, few enough for networks
 #: whose operations cost more to start than to compute.
@@ -41,19 +38,8 @@ TOWERS = 2
 #: The bits are to be those of updates in a session call each.
 REWRITES = False
 
-#: Real observations on which the log's kl_real is measured: environments,
-#: actions, and every how many of them; of frames fewer, which are larger.
-REAL = (16, 512, 4)
-REAL_FRAMES = (16, 512, 16)
-
 FRAME_RANGE = (0., 1.)  # of a pixel, as the networks see it
-FRESH = 2 ** 31 - 1  # the step by which the last episodes are drawn
 WAIT_SECONDS = 1.    # between looks at a teacher that another process trains
-
-
-def sees_frames(teacher):
-    """Whether its observations are frames, `[height, width, n]`, uint8."""
-    return len(teacher.spaces.shape) == 3 and teacher.spaces.dtype == np.uint8
 
 
 def teacher_network(teacher):
@@ -67,11 +53,6 @@ def teacher_network(teacher):
     """
     network = Policy('teacher', teacher.config.model, teacher.spaces.shape, teacher.spaces.actions)
     return network, {v.op.name: teacher.values['ppo' + v.op.name[len('teacher'):]] for v in network.variables}
-
-
-def seen(observations, teacher):
-    """What the networks see of raw observations, a tensor `[b, ...]`."""
-    return inputs_of(observations, *teacher.normaliser)
 
 
 def half(widths):
@@ -135,90 +116,6 @@ def build(config, teacher, source, seed, unrolled=True):
     model = settings.replace(teacher.config.model, 'widths', config.student.widths or half(teacher.config.model.widths))
     student = Policy('student', model, teacher.spaces.shape, teacher.spaces.actions)
     return Distillation(network, student, source, config, seed, unrolled), values
-
-
-class InEnvironment(Evaluation):
-    """The student's true score in the teacher's environment, its likeliest actions.
-
-    The log has `score`, `score_std` and `episode_steps` of the episodes, and
-    `kl_real`: KL(teacher ‖ student) on real observations, as a diagnostic.
-    Training sees none of it, but for the choice when to stop.
-
-    Args:
-      algorithm: a `Distillation`; teacher: `ppo.teacher.Teacher`; evaluation:
-        `experiments.policies.Evaluation`; seed: of the episodes.
-
-    Raises:
-      UserError: the simulator is not installed.
-    """
-
-    metric = 'score'
-    also = {'by_loss': ('L_distill', True)}
-
-    def __init__(self, algorithm, teacher, evaluation, seed):
-        self.teacher, self.evaluation, self.seed = teacher, evaluation, seed
-        self.best_by = {'score': 'score', 'loss': 'L_distill'}[evaluation.stopping]
-        self.least = self.best_by == 'L_distill'
-        student, spaces = algorithm.student, teacher.spaces
-        self._observations = tf.placeholder(spaces.dtype, (None,) + spaces.shape)
-        self._mode = student(seen(self._observations, teacher)).distribution.mode()
-        environments, steps, every = REAL_FRAMES if sees_frames(teacher) else REAL
-        real = trajectories.play(teacher, environments, steps, False, seed, every=every, stream='diagnostic')
-        self._real = real.reshape((-1,) + spaces.shape)
-        self._batch = tf.placeholder(spaces.dtype, self._real.shape)
-        batch = seen(self._batch, teacher)
-        self._kl = tf.reduce_mean(divergence(algorithm.teacher(batch).distribution, student(batch).distribution))
-        self._environments = self._games(evaluation.episodes)
-
-    def _games(self, episodes, stream='evaluation'):
-        return Environments(self.teacher.config.environment, episodes, self.seed, stream=stream)
-
-    def _decide(self, session):
-        return lambda observations: session.run(self._mode, {self._observations: observations})
-
-    def __call__(self, session, step):
-        played = self._environments.play(self._decide(session), step)
-        scores = [score for score, _ in played]
-        row = {'score': float(np.mean(scores)), 'score_std': std(scores),
-               'episode_steps': float(np.mean([steps for _, steps in played]))}
-        kl = float(session.run(self._kl, {self._batch: self._real}))
-        if np.isfinite(kl):  # a diagnostic ends no run
-            row['kl_real'] = kl
-        return row
-
-    def of_the_kept(self, session, name, row):
-        """Scores in episodes that chose nothing.
-
-        `fresh` of the best student, `by_loss` of that of the least L_distill,
-        which a user without a simulator would keep; and `random`, that of
-        uniform actions.
-        """
-        with contextlib.closing(self._games(self.evaluation.fresh_episodes)) as games:
-            found = dict(_summary(games.play(self._decide(session), FRESH)), step=row['step'])
-        if name == 'by_loss':
-            return {name: found}
-        return {'fresh': found, 'random': self._random()}
-
-    def _random(self):
-        with contextlib.closing(self._games(1, 'random')) as games:
-            space, played = games.simulations[0].env.action_space, []
-            for number in range(self.evaluation.fresh_episodes):
-                games.first = number  # each episode has draws of its own
-                space.seed(stream_key(self.seed, 'random actions/%d' % number) % 2 ** 31)
-                played += games.play(lambda observations: [space.sample()], FRESH)
-        return _summary(played)
-
-    def close(self):
-        """Ends the simulators."""
-        self._environments.close()
-
-    def shown(self, value):
-        return '%.1f' % value
-
-
-def _summary(played):
-    scores = [score for score, _ in played]
-    return {'score': float(np.mean(scores)), 'score_std': std(scores), 'episodes': len(scores)}
 
 
 class Task:
