@@ -6,6 +6,7 @@ mpi4py, and with it MPI, starts when `run` is called, never at an import.
 import os
 import signal
 import sys
+import time
 import traceback
 
 from ppo import central, worker
@@ -152,6 +153,7 @@ def _abort(comm, error):
         said = ''.join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip()
     sys.stdout.flush()
     print(said, file=sys.stderr, flush=True)
+    time.sleep(1.)  # mpirun passes on nothing more of a rank's output once it is told to abort
     comm.Abort(2 if isinstance(error, UserError) else 1)
 
 

@@ -151,4 +151,4 @@ def configuration(experiment, budget='paper', method='ppo'):
 
     Raises KeyError for an unknown name.
     """
-    return resolve(Experiment(), [EXPERIMENTS[experiment], METHODS[method], BUDGETS[budget]])
+    return resolve(Experiment(), [EXPERIMENTS[experiment], BUDGETS[budget], METHODS[method]])

@@ -237,7 +237,7 @@ def paper_score(experiment, method, config):
 def configuration(experiment, method='gas', budget='paper'):
     """See `experiments.configuration`."""
     return resolve(Experiment(), [
-        BASE, EXPERIMENTS[experiment], METHODS[method], BUDGETS[experiment][budget]])
+        BASE, EXPERIMENTS[experiment], BUDGETS[experiment][budget], METHODS[method]])
 
 
 def for_actions(config, sources, method, kind):
