@@ -19,8 +19,8 @@ RULE = (
     "Verdicts are computed. Judged is the mean over seeds of a full-budget run without settings changed on its command "
     "line, at its last evaluation (a teacher: at its best, which is what is distilled). *Reproduced*: within the "
     "paper's ±, or within {spread:g} points where it gives none, or above; *partly*: below that by at most {partly:g} "
-    "{unit} more; *not*: further below. In brackets, ours minus the paper's, in points. *Not run at full size*: only a "
-    "smaller or changed run is recorded; what it gave stands there and is not judged.")
+    "{unit} more; *not*: further below. In brackets, ours minus the paper's, in points. *Not run at full size*: only "
+    "smaller or changed runs are recorded; of the longest without changed settings it is said what it would be judged.")
 SCORE_RULE = (
     "Judged is the mean over seeds of what the kept policy scored on fresh episodes. *Reproduced*: within the paper's ±, "
     "or within {spread:g} % of its score, or above; *partly*: below that by at most {partly:g} % more; *not*: further below. In "
@@ -56,8 +56,16 @@ def verdict(groups, claim, rule):
     rule: {"spread", "partly"} of the claim's metric.
     """
     group = full_size(groups)
-    if group is None:
+    if group:
+        return _judged(group, claim, rule)
+    shorter = [group for group in groups if not group.overrides]
+    if not shorter:
         return "not run at full size" if groups else "not run yet"
+    group = max(shorter, key=lambda group: group.values("student_steps"))
+    return "not run at full size; {}: {}".format(code(group.budget), _judged(group, claim, rule))
+
+
+def _judged(group, claim, rule):
     scored = claim.get("metric") == "score"
     unit = abs(claim["paper"]) if scored else 1.
     ours, spread = summary.mean(group.values(claim["judged"])), claim["spread"]
