@@ -328,7 +328,6 @@ def test_a_gradient_that_no_file_holds(tmp_path):
         run(tmp_path / 'a', folder)
 
 
-
 def test_probabilities_are_turned_into_logits(reference, tmp_path):
     said = io.StringIO()
     done = distil(saved(tmp_path / 'model', probabilities=tf.nn.softmax), linear, SHAPE, tmp_path / 'a',

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_run_report import block, cells, groups_of, make_run, results, run_report  # noqa: F401 (results: a fixture)
+from synthetic_records import block, cells, groups_of, make_run, run_report
 
 from runs import claims, policy_scores
 
