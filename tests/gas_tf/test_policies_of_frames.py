@@ -7,7 +7,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from PIL import Image
 
-from gas_tf import experiments, export, policies, run
+from gas_tf import experiments, export, policies, policy_evaluation, run
 from ppo.experiments import Environment, Model
 from ppo.experiments import Experiment as PPO
 from ppo.models import ActorCritic
@@ -67,7 +67,8 @@ def test_the_networks_see_frames_in_0_to_1(pong):
 
 
 @pytest.mark.parametrize('method', ['gas', 'student_kd', 'noise'])
-def test_a_game_from_the_command_to_the_file(pong, tmp_path, capsys, method):
+def test_a_game_from_the_command_to_the_file(pong, tmp_path, capsys, method, monkeypatch):
+    monkeypatch.setattr(policy_evaluation, 'REAL_FRAMES', (2, 32, 16))  # the emulator is what takes the time
     out, again = tmp_path / 'out', tmp_path / 'again'
     for folder in (out, again):
         assert run.main(['pong48', '--teacher', str(pong), '--method', method, '--out', str(folder)] + SMALL) == 0
