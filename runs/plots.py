@@ -52,7 +52,7 @@ def _fill(figure, groups):
         _draw_pointers(panel, shown, styles, scale)
     axes[0].set_title(groups[0].experiment, fontsize="medium", loc="left", fontweight="bold")
     handles, labels = _legend(shown, teachers(groups), styles, scale)
-    columns = 3 if len(handles) > 4 else 2
+    columns = 3 if len(handles) > 4 and max(len(label) for label in labels) <= 40 else 2  # what the width holds
     rows = -(-len(handles) // columns)
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.04, 0.0), ncol=columns, frameon=False,
                   fontsize=9, handlelength=2.6, columnspacing=1.6)

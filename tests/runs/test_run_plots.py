@@ -62,6 +62,16 @@ def test_a_plot_shows_its_lines(results, tmp_path):
     assert run_report(tmp_path) == 0 and path.read_bytes() != first
 
 
+def test_long_names_are_not_cut_off(results, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    for i in range(4):
+        make_run(results, "gas_with_a_change_of_a_very_long_name_{}".format(i))
+    assert run_report(tmp_path) == 0
+    pixels = image.imread(str(plot_path(results, "mnist")))
+    below = pixels[620:, :, :3]
+    assert below.min() < 0.5 and below[:, -8:].min() > 0.99  # the legend ends before the edge does
+
+
 def test_a_plots_link_starts_at_the_page(results, tmp_path):
     make_run(results)
     (tmp_path / "README.md").write_text(PAGE.format("plots:mnist"))
