@@ -133,6 +133,7 @@ def test_each_method_changes_what_its_name_says():
         changed[method] = {name: v for name, v in values.items() if v != default[name]}
     assert changed['gas'] == changed['teacher'] == {}
     assert (default['schedule.reset_every'], default['schedule.reset_in_turn']) == (4000, True)
+    assert {default[name] for name in ('objective.gamma_decay', 'student.decay', 'generator.decay')} == {'late'}
     stated = {
         'schedule.reset_every': 40000, 'schedule.reset_in_turn': False, 'objective.gamma': .4,
         'objective.gamma_decay': 'constant', 'student.decay': 'constant', 'generator.decay': 'constant'}
@@ -145,13 +146,15 @@ def test_each_method_changes_what_its_name_says():
     assert changed['noise'] == {'inputs': 'noise'}
 
 
-def test_an_ablation_changes_what_its_description_says():
-    default = settings.flatten(experiments.configuration('mnist', 'gas', 'ablation')[0])
-    for method, changes in experiments.ABLATIONS.items():
-        values = settings.flatten(experiments.configuration('mnist', method, 'ablation')[0])
+@pytest.mark.parametrize('budget, steps, ablations', [
+    ('ablation', 5000, experiments.SHORT_ABLATIONS), ('long', 30000, experiments.LONG_ABLATIONS)])
+def test_an_ablation_changes_what_its_description_says(budget, steps, ablations):
+    default = settings.flatten(experiments.configuration('mnist', 'gas', budget)[0])
+    for method, changes in ablations.items():
+        values = settings.flatten(experiments.configuration('mnist', method, budget)[0])
         changed = {name for name in values if values[name] != default[name]}
         assert changed == set(changes), method
-        assert values['schedule.student_steps'] == 5000
+        assert values['schedule.student_steps'] == steps
         assert method == 'dafl_light' or all(
             '%s %s' % change in experiments.METHOD_DESCRIPTIONS[method] for change in changes.items())
 
