@@ -5,10 +5,11 @@ import pathlib
 from runs import drawings
 from runs.curves import curves, teachers, top_range
 
-# Okabe and Ito's colours, which differ for colour-blind readers too, and a marker for each.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#882255")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
-# A method's place among them is the same in every picture; unknown ones come after.
+# Okabe and Ito's colours and three of Tol's, which differ for colour-blind readers too, and a marker for each.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#882255",
+           "#999933", "#332288")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
+# A method's place among them is the same in every picture; others take what is left.
 FIRST = ("gas", "gas_literal", "gas_stated", "gas_activation", "reset_only", "student_kd", "dafl", "noise")
 LINES = {"paper": "-", "quick": (0, (4, 1.2)), "smoke": (0, (1, 1))}
 SIZE = (9.0, 4.9)  # inches; shown at 100 pixels an inch, its text is that of the page around it
@@ -60,10 +61,13 @@ def _fill(figure, groups):
 
 
 def _styles(shown):
-    """{method: (colour, marker)}; no two of the first eight share a colour, no two methods both."""
-    methods = list(FIRST) + sorted({curve.method for curve in shown} - set(FIRST))
+    """{method: (colour, marker)}; up to ten methods share no colour, no two both."""
+    methods = {curve.method for curve in shown}
+    places = {method: i for i, method in enumerate(FIRST) if method in methods}
+    free = [i for i in range(len(FIRST) + len(methods)) if i not in places.values()]
+    places.update(zip(sorted(methods - set(places)), free))
     return {method: (COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
-            for i, method in enumerate(methods)}
+            for method, i in places.items()}
 
 
 def _draw_panel(axes, shown, known_teachers, styles, scale):

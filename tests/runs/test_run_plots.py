@@ -5,17 +5,20 @@ import re
 import pytest
 from synthetic_records import PAGE, block, cells, groups_of, make_run, policy, run_report
 
+from gas_tf.experiments import images
 from runs import curves, plots
 from runs.plots import plot_path
 
 
-def test_methods_are_told_apart_by_colour(results):
-    from gas_tf.experiments import images as experiments
-    methods = set(experiments.METHODS) - set(experiments.ABLATIONS) - {"teacher"}
+@pytest.mark.parametrize("methods", [
+    sorted(set(images.METHODS) - set(images.ABLATIONS) - {"teacher"}),
+    ["gas", "student_kd", "gas_late", "gas_cosine"] + ["gas_gamma_%d" % i for i in range(6)]])
+def test_methods_are_told_apart_by_colour(results, methods):
     for method in methods:
         make_run(results, method)
-    colours = [colour for colour, _ in plots._styles(curves.curves(groups_of(results))).values()]
-    assert len(colours) == len(set(colours)) >= len(methods)
+    styles = plots._styles(curves.curves(groups_of(results)))
+    assert set(styles) == set(methods)
+    assert len({colour for colour, _ in styles.values()}) == len(methods)
 
 
 def test_learning_curves_are_drawn_once(results, tmp_path):

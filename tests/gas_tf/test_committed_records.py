@@ -1,0 +1,26 @@
+"""The committed records stand under the names that have their settings now."""
+
+import json
+
+from gas_tf import experiments
+from gas_tf.experiments import policies
+from runs import settings
+from runs.publish import RESULTS
+from runs.published import TEACHERS, read_runs
+from runs.summary import COMMAND_LINE
+
+
+def test_a_record_has_the_settings_of_its_name():
+    runs = [run for run in read_runs(RESULTS) if run.method not in TEACHERS]
+    assert len(runs) > 20
+    for run in runs:
+        config, sources = experiments.configuration(run.experiment, run.method, run.budget)
+        if run.experiment in policies.EXPERIMENTS:
+            kind = 'categorical' if run.experiment == 'cartpole' else 'gaussian'
+            config, _ = policies.for_actions(config, sources, run.method, kind)
+        values = settings.flatten(config)
+        recorded = {name: field['value'] for name, field in run.fields.items()
+                    if name in values and field['source'] != COMMAND_LINE}
+        assert len(recorded) > 20, run.folder
+        now = json.loads(json.dumps({name: values[name] for name in recorded}))
+        assert recorded == now, run.folder
