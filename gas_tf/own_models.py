@@ -10,11 +10,11 @@ import tensorflow.compat.v1 as tf
 from gas_tf import distillation, images, inputs, savedmodels
 from gas_tf.algorithm import Distillation
 from gas_tf.evaluation import Agreement, OnData
-from gas_tf.experiments.images import Experiment
+from gas_tf.experiments.images import configuration
 from gas_tf.own_networks import Built, Teacher, first_student_values
 from gas_tf.own_settings import changed, check_folder, recorded, whole, word_of_a_stop
 from gas_tf.pictures import save_samples
-from runs import devices, settings
+from runs import devices
 from runs.checkpoint import fingerprint
 from runs.display import Display
 from runs.errors import UserError
@@ -59,7 +59,8 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
       seed: of everything that is drawn.
       display: a `display.Display`; None: standard output.
       changes: settings with `__` for the dot, such as `objective__gamma=1.`
-        or `schedule__student_steps=30000`.
+        or `schedule__student_steps=30000`.  Unchanged they are those of
+        `gas_tf.run mnist --budget quick`: 10,000 student updates.
 
     Returns:
       `Distilled`.
@@ -69,8 +70,7 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
         that is not finite, no gradient to the input, a setting, the disk.
     """
     display = display or Display()
-    config = Experiment()
-    config, sources = changed(config, settings.default_sources(config), changes, ELSEWHERE, 'distil')
+    config, sources = changed(*configuration('mnist', budget='quick'), changes, ELSEWHERE, 'distil')
     shape, seed = _shape(input_shape), whole('seed', seed)
     check_folder(out)
     mean, std = _scale(mean, std, shape)

@@ -17,12 +17,15 @@ def save_samples(path, samples, mean, std):
 
     Args:
       path: of the PNG file.
-      samples: list over generators of normalised images `[b, h, w, c]`.
+      samples: list over generators of normalised images `[b, h, w, c]`; one
+        channel is grey, three are colours, others stand one below the other.
       mean, std: of the normalisation; one number, or one per channel.
     """
     rows = []
     for images in samples:
         images = np.clip(images[:COLUMNS] * std + mean, 0., 1.)
+        if images.shape[3] not in (1, 3):
+            images = _below(images)
         padded = np.pad(images, [(0, 0), (GAP, 0), (GAP, 0), (0, 0)],
                         'constant', constant_values=1.)
         rows.append(np.concatenate(list(padded), axis=1))
@@ -45,8 +48,7 @@ def save_observations(path, samples):
         `[b, h, w, n]`.
     """
     if samples[0].ndim == 4:
-        save_samples(path, [np.concatenate(np.split(batch, batch.shape[3], axis=3), axis=1)
-                            for batch in samples], 0., 1.)
+        save_samples(path, [_below(batch) for batch in samples], 0., 1.)
         return
     from matplotlib.figure import Figure
     batch = np.concatenate(samples)
@@ -62,6 +64,11 @@ def save_observations(path, samples):
     figure.savefig(file, format='png', metadata={'Software': None})
     with user_errors('cannot write %s' % path):
         atomic_write(path, file.getvalue())
+
+
+def _below(images):
+    """The channels of images `[b, h, w, c]` one below the other, `[b, h * c, w, 1]`."""
+    return np.concatenate(np.split(images, images.shape[3], axis=3), axis=1)
 
 
 def png(pixels):

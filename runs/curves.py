@@ -35,13 +35,16 @@ def _curve(group):
 
 
 def _resets(group, steps, mean):
-    """Where the counter grows between two rows; the one before the first row is the run's beginning."""
+    """Where the counter grows between two rows; the one before the first row is the run's beginning.
+
+    None where it grows between all rows, as when generators are renewed in turn.
+    """
     on_curve, found = dict(zip(steps, mean)), set()
     for run in group.runs:
         for row, following in zip(run.rows, run.rows[1:]):
             if following.get("resets", 0) > row.get("resets", 0) and row["student_step"] in on_curve:
                 found.add(row["student_step"])
-    return [(step, on_curve[step]) for step in sorted(found)]
+    return [] if len(found) > len(steps) - 2 > 0 else [(step, on_curve[step]) for step in sorted(found)]
 
 
 def teachers(groups):

@@ -57,12 +57,13 @@ def lines(names):
         return []
     said = ['image: %s' % image] if image else []
     cores = 'the CPU (%d cores)' % usable_cores()
+    descriptions = _descriptions() if gpus else []  # asking loads the libraries
+    versions = cuda.loaded_versions()
     if gpus:
-        descriptions = _descriptions()
         said += descriptions
         for text in descriptions:
             capability = re.search(r'compute capability: ([\d.]+)', text)
-            if (cuda.loaded_versions().get('CUDA', '').startswith('10.')
+            if (versions.get('CUDA', '').startswith('10.')
                     and capability and float(capability.group(1)) > NEWEST):
                 said.append('warning: CUDA 10 does not know this GPU; README, '
                             '"The image", names what does')
@@ -73,7 +74,6 @@ def lines(names):
         said.append('device: no GPU, so %s: %s' % (
             cores, 'TF_CPP_MIN_LOG_LEVEL=0 shows why TensorFlow does not take it'
             if visible else 'docker run --gpus all gives the container one'))
-    versions = cuda.loaded_versions()
     said.append('loaded: %s (%s)' % (', '.join(
         '%s %s' % (name, versions.get(name, 'none'))
         for name in ('CUDA', 'cuDNN')), PAPER))

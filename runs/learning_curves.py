@@ -88,5 +88,5 @@ def rows(groups):
             summary.mean_std(group.values("best"), "score"), kept or summary.DASH, summary.number(paper, "score"),
             "{:,}".format(max(group.values("student_steps"))), "{:.2f}".format(group.hours()),
             "<br>".join(group.machines()), "<br>".join("`{}`".format(line) for line in group.commands()),
-            "<br>".join("`{}`".format(commit) for commit in group.commits())])
+            "<br>".join(group.commits())])
     return head, found

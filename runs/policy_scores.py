@@ -85,7 +85,7 @@ def rows(groups):
             summary.mean_std([run.result["by_loss"]["score"] for run in group.runs], "score"),
             "{:,.0f}".format(summary.mean(group.values("student_steps"))), "{:.2f}".format(group.hours()),
             "<br>".join("`{}`".format(line) for line in group.commands()),
-            "<br>".join("`{}`".format(commit) for commit in group.commits())])
+            "<br>".join(group.commits())])
     return head, found
 
 

@@ -5,7 +5,11 @@ import math
 import re
 import shlex
 
+from runs.markdown import code
 from runs.published import TEACHERS
+
+ABLATION = "ablation"  # the budget, and the source, of settings that are tried
+BASE = "gas"  # the method of which ablations change something
 
 COMMAND_LINE = "command line"  # the source of a setting that was given by hand
 DASH = "–"
@@ -37,6 +41,12 @@ class Group:
         """Whether this is the method as it is named, at its full budget."""
         return self.budget == "paper" and not self.overrides
 
+    @property
+    def is_ablation(self):
+        """Whether it is a method that changes something in another."""
+        return self.budget == ABLATION or self.method != BASE and any(
+            field["source"] == ABLATION for run in self.runs for field in run.fields.values())
+
     def values(self, key):
         """result.json's `key` of every seed; of `fresh` its score."""
         found = [run.result[key] for run in self.runs]
@@ -57,8 +67,9 @@ class Group:
         return mean(self.values("wall_seconds")) / 3600.
 
     def commits(self):
-        """The commits of all parts of all runs, ten digits each."""
-        return _different(str(part.get("commit", run.result["commit"]))[:10]
+        """The commits of all parts of all runs, ten digits each, as Markdown; with the name that they know it by."""
+        return _different(code(str(part.get("commit", run.result["commit"]))[:10]) + (
+            " as " + code(run.provenance["recorded_as"]) if "recorded_as" in run.provenance else "")
                           for run in self.runs for part in _parts(run))
 
     def machines(self):

@@ -8,18 +8,16 @@ from runs.errors import UserError
 from runs.markdown import code, table
 from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
+from runs.summary import ABLATION, BASE
 
 NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
          "ablations:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
 KINDS = ("results", "plots", "samples", "ablations")  # of which there is one for an experiment too
 
-ABLATION = "ablation"  # the budget of runs that choose a setting, which no other table shows
-BASE = "gas"  # the method of which each of them changes something
-
 LEGEND = (
     "last: at the last evaluation; best: at the evaluation with the highest {best_by}; ±: the standard deviation over "
     "seeds (of the sample, ddof 1); n: seeds; hours: by the clock, as a mean over seeds. Teachers' numbers are "
-    "those of their own training.")
+    "those of their own training. commit as name: what made it knows these settings by that name.")
 
 
 TEACHERS_LEGEND = (
@@ -38,7 +36,7 @@ class Blocks:
         self.results, self.root = results, root
         groups = summary.grouped(read_runs(results))
         self.groups = [group for group in groups if group.budget != ABLATION]
-        self.ablations = [group for group in groups if group.budget == ABLATION]
+        self.all_groups = groups
         self.benchmarks = read_benchmarks(results)
 
     def experiments(self):
@@ -61,8 +59,7 @@ class Blocks:
         if kind == "policies":
             return self._policies()
         if kind == "ablations":
-            mine = [group for group in self.ablations if group.experiment == experiment]
-            return ablations_table(mine) if mine else "No ablation of {} is recorded yet.".format(code(experiment))
+            return self._ablations(experiment)
         if colon:
             if not self.of(experiment):
                 return "No run of {} is recorded yet.".format(code(experiment))
@@ -78,6 +75,16 @@ class Blocks:
         if kind != "plots":
             parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(shown, parts)]
         return "\n\n".join(parts)
+
+    def _ablations(self, experiment):
+        """A table for each budget at which something was changed, the one for ablations first."""
+        mine = [group for group in self.all_groups if group.experiment == experiment and group.metric == "accuracy"]
+        budgets = sorted({group.budget for group in mine if group.is_ablation},
+                         key=lambda budget: (budget != ABLATION, budget))
+        parts = [ablations_table([group for group in mine if group.budget == budget and (
+            group.is_ablation or group.method == BASE)]) for budget in budgets]
+        return "\n\n".join(parts + [ABLATION_LEGEND]) if parts else "No ablation of {} is recorded yet.".format(
+            code(experiment))
 
     def _of_experiment(self, kind, groups):
         return {"results": results_table, "plots": self._plot, "samples": self._samples}[kind](groups)
@@ -146,21 +153,22 @@ def results_table(groups):
             summary.mean_std(group.values("mean_last_10"), metric), summary.mean_std(group.ratios(), "accuracy"),
             _span(group.values("paper"), lambda value: summary.number(value, metric)), hours(group.hours()),
             "<br>".join(group.machines()), "<br>".join(code(line) for line in group.commands()),
-            "<br>".join(code(commit) for commit in group.commits())])
+            "<br>".join(group.commits())])
     best_by = sorted({str(run.result.get("best_by", metric)).replace("_", " ")
                       for group in groups for run in group.runs})
     return table(head, rows) + "\n\n" + LEGEND.format(best_by=" or ".join(best_by))
 
 
 ABLATION_LEGEND = (
-    "Each row is `gas` with one change, {steps} student steps, chosen by the accuracy on the validation images; the test "
-    "images are not looked at here. In brackets: the difference from the first row, in points. The rest are the last "
-    "line of the log: `L_distill` says how far the student is from the teacher on the generated images, `H_each` how "
-    "sure the teacher is of them, `class_entropy` whether all classes are drawn. ±: over seeds; n: seeds.")
+    "Chosen by the accuracy on the validation images; the test images are not looked at here. In brackets: the "
+    "difference from the first row, in points. The rest are the last line of the log: `L_distill` says how far the "
+    "student is from the teacher on the generated images, `H_each` how unsure the teacher is of them, `class_entropy` "
+    "whether all classes are drawn. ±: over seeds (of the sample, ddof 1); n: seeds. Rows of one seed that differ by less "
+    "than twice what seeds differ by decide nothing.")
 
 
 def ablations_table(groups):
-    """One experiment's ablations, the base first and then from the best to the worst."""
+    """One experiment's ablations at one budget, the base first and then from the best to the worst."""
     bases = [group for group in groups if group.method == BASE and not group.overrides]
     base = bases[0] if bases else None
 
@@ -175,11 +183,12 @@ def ablations_table(groups):
         rows.append([code(group.method), _changes(group, base), len(group.runs), shown] + [
             "{:.3f}".format(summary.mean(group.last_of_log(key))) if group.last_of_log(key) else summary.DASH
             for key in ("L_distill", "H_each", "class_entropy")] + [
-                hours(group.hours()), "<br>".join(code(commit) for commit in group.commits())])
+                hours(group.hours()), "<br>".join(group.commits())])
     head = ["method", "change", "n", "validation accuracy (%)", "`L_distill` (nats)", "`H_each` (nats)",
             "`class_entropy`", "hours", "commit"]
     steps = _span([step for group in groups for step in group.values("student_steps")], "{:,}".format)
-    return table(head, rows) + "\n\n" + ABLATION_LEGEND.format(steps=steps)
+    return "{} with what stands under change, {} student steps:\n\n{}".format(
+        code(groups[0].experiment + " " + BASE), steps, table(head, rows))
 
 
 def _changes(group, base):

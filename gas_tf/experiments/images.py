@@ -111,15 +111,15 @@ DESCRIPTIONS = {
     'digits': "scikit-learn's handwritten digits, 8x8 enlarged to 32x32",
 }
 
+#: What decays over a run, or does not.
+DECAYS = ('objective.gamma_decay', 'student.decay', 'generator.decay')
+
 #: What the paper states, for lack of a value for MNIST, or does not mention.
-STATED = {
+STATED = dict({
     'schedule.reset_every': (40000, 'appendix A.3.1; section 5.2.2 says 4,000'),
     'schedule.reset_in_turn': (False, 'algorithm 1'),
     'objective.gamma': (0.4, 'stated for CIFAR-10 (section 5.2.3)'),
-    'objective.gamma_decay': ('constant', 'no decay is stated'),
-    'student.decay': ('constant', 'no decay is stated'),
-    'generator.decay': ('constant', 'no decay is stated'),
-}
+}, **dict.fromkeys(DECAYS, ('constant', 'no decay is stated')))
 
 METHODS = {
     'teacher': {},
@@ -149,7 +149,7 @@ METHODS = {
 METHOD_DESCRIPTIONS = {
     'teacher': 'trains the teacher anew, a seed each, and distils nothing',
     'gas': 'algorithm 1 with the adaptive loss, equation 4',
-    'gas_stated': 'gas with the stated gamma, 0.4, and no decay',
+    'gas_stated': 'gas with the stated gamma, 0.4, no decay, all reset at once',
     'gas_literal': 'gas_stated with DCGAN without batch-norm, reset every 4,000',
     'gas_activation': 'gas with the activation term, lambda 0.1',
     'reset_only': 'L_G and re-initialisation, no adaptive term',
@@ -157,7 +157,7 @@ METHOD_DESCRIPTIONS = {
     'noise': 'pixels from N(0, 1), KL to the teacher',
 }
 
-#: What each choice of `gas` is worth: one change each, for the budget `ablation`.
+#: What each choice of `gas` is worth: what is changed, for the budgets `ablation` and `quick`.
 SHORT_ABLATIONS = {
     'gas_gamma_0': {'objective.gamma': 0.},
     'gas_gamma_0.4': {'objective.gamma': 0.4},
@@ -173,9 +173,7 @@ SHORT_ABLATIONS = {
     'gas_n_20_4': {'schedule.n_student': 20, 'schedule.n_generator': 4},
     'gas_n_20_20': {'schedule.n_student': 20},
     'gas_reset_1000': {'schedule.reset_every': 1000},
-    'gas_late': {
-        'student.decay': 'late', 'generator.decay': 'late',
-        'objective.gamma_decay': 'late'},
+    'gas_late': dict.fromkeys(DECAYS, 'late'),
     'gas_pixels': {'generator.output': 'pixels'},
     'gas_fan_in': {'generator.stddev': 0.},
     'gas_dcgan': {'generator.shape': 'dcgan', 'generator.widths': (128, 64)},
@@ -196,14 +194,11 @@ SHORT_ABLATIONS = {
         'schedule.n_generator': 1, 'schedule.reset_every': 0},
 }
 
-#: For the budget `long`, which decays late.
+#: The same for the budget `long`, which decays late.
 LONG_ABLATIONS = {
-    'gas_cosine': {
-        'student.decay': 'cosine', 'generator.decay': 'cosine',
-        'objective.gamma_decay': 'cosine'},
-    'gas_cosine_generator_rate_kept': {
-        'student.decay': 'cosine', 'generator.decay': 'constant',
-        'objective.gamma_decay': 'cosine'},
+    'gas_cosine': dict.fromkeys(DECAYS, 'cosine'),
+    'gas_cosine_generator_rate_kept': dict(
+        dict.fromkeys(DECAYS, 'cosine'), **{'generator.decay': 'constant'}),
 }
 ABLATIONS = dict(SHORT_ABLATIONS, **LONG_ABLATIONS)
 METHODS.update({
@@ -212,16 +207,18 @@ METHODS.update({
 METHOD_DESCRIPTIONS.update({
     method: ', '.join('%s %s' % change for change in changes.items())
     for method, changes in ABLATIONS.items()})
+METHOD_DESCRIPTIONS.update({
+    method: METHOD_DESCRIPTIONS[method] + ' (of --budget long)'
+    for method in LONG_ABLATIONS})
 METHOD_DESCRIPTIONS['dafl_light'] = (
     "DAFL's recipe, one generator, one and one, with the smaller widths")
 
-#: For runs of many periods: images that keep changing, and stay hard to the end.
+#: For runs of many periods of the resets.
 LONG_RUNS = dict({
-    'schedule.reset_every': (4000, 'section 5.2.2'),
+    'schedule.reset_every': (4000, 'section 5.2.2; appendix A.3.1 says 40,000'),
     'schedule.reset_in_turn': (
         True, 'chosen: algorithm 1 renews all at once; see CLAIMS.md'),
-}, **{name: ('late', 'chosen for long runs; see CLAIMS.md') for name in (
-    'student.decay', 'generator.decay', 'objective.gamma_decay')})
+}, **dict.fromkeys(DECAYS, ('late', 'chosen for long runs; see CLAIMS.md')))
 
 BUDGETS = {
     'mnist': {

@@ -53,6 +53,16 @@ def test_a_resumed_run_is_the_same_bit_for_bit(whole_run):
             assert_same(algorithm.values(session), values[-1])
 
 
+def test_a_resumed_run_that_resets_in_turn_is_the_same_bit_for_bit():
+    changes = {'schedule.reset_in_turn': True}
+    losses, values = straight(**changes)
+    assert values[-1]['counters/resets'] > 2
+    with started(**changes) as (algorithm, session):
+        algorithm.load(session, values[1])
+        assert list(algorithm.epochs(session)) == losses[2:]
+        assert_same(algorithm.values(session), values[-1])
+
+
 def test_other_ops_in_the_graph_do_not_change_the_bits(whole_run):
     losses, values = straight(other_ops=True)
     assert losses == whole_run[0]

@@ -10,8 +10,8 @@ from tiny_algorithm import SEED, assert_same, sides, started
 def after_steps(tiny):
     algorithm, session = tiny.at_start()
     for _ in range(2):
-        algorithm.update_student(session)[0]
-        algorithm.update_generators(session)[0]
+        algorithm.update_student(session)
+        algorithm.update_generators(session)
     return algorithm, session, algorithm.values(session)
 
 

@@ -148,15 +148,13 @@ def test_each_method_changes_what_its_name_says():
 
 @pytest.mark.parametrize('budget, steps, ablations', [
     ('ablation', 5000, experiments.SHORT_ABLATIONS), ('long', 30000, experiments.LONG_ABLATIONS)])
-def test_an_ablation_changes_what_its_description_says(budget, steps, ablations):
+def test_an_ablation_changes_nothing_else(budget, steps, ablations):
     default = settings.flatten(experiments.configuration('mnist', 'gas', budget)[0])
     for method, changes in ablations.items():
         values = settings.flatten(experiments.configuration('mnist', method, budget)[0])
         changed = {name for name in values if values[name] != default[name]}
         assert changed == set(changes), method
         assert values['schedule.student_steps'] == steps
-        assert method == 'dafl_light' or all(
-            '%s %s' % change in experiments.METHOD_DESCRIPTIONS[method] for change in changes.items())
 
 
 def test_mnist_as_stated_is_the_papers():

@@ -118,8 +118,8 @@ def test_the_student_learns(tiny):
 
 @pytest.fixture(scope='module')
 def cosine():
-    """A student of the teacher's own shape, and decayed rates."""
-    changes = {'student.decay': 'cosine', 'generator.decay': 'cosine',
+    """A student of the teacher's own shape, and decayed rates and gamma."""
+    changes = {'student.decay': 'cosine', 'generator.decay': 'cosine', 'objective.gamma_decay': 'cosine',
                'student.widths': TINY['teacher.widths']}
     with started(**changes) as (algorithm, session):
         yield algorithm, session, algorithm.values(session)
@@ -137,6 +137,15 @@ def test_cosine_decay(cosine, side, rate, steps, share):
     moved = max(np.abs(after[name] - start[name]).max()
                 for name in sides(algorithm)[side][0] if name.endswith('kernel'))
     assert moved == pytest.approx(rate * .5 * (1 + np.cos(np.pi * share)), rel=2e-3, abs=2e-7)
+
+
+@pytest.mark.parametrize('step', [0, 2, 6])
+def test_gamma_decays_with_the_generators_steps(cosine, step):
+    algorithm, session, start = cosine
+    algorithm.load(session, dict(start, **{'counters/generator_steps': np.int64(step)}))
+    losses = algorithm.update_generators(session)[0]
+    gamma = (losses['L_G'] - losses['L_adapt']) / losses['L_distill_generator']
+    assert gamma == pytest.approx(algorithm.objective.gamma * .5 * (1 + np.cos(np.pi * step / 8)), rel=1e-3)
 
 
 def test_l_distill_is_positive_unless_the_student_is_the_teacher(cosine):

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from PIL import Image
 
 from gas_tf import export, own_models, own_networks, savedmodels
 from gas_tf.own_models import distil
@@ -62,6 +63,18 @@ def test_what_comes_back(reference):
     assert set(RESULT_KEYS) <= set(result) and result['metric'] == result['best_by'] == 'agreement'
     assert result['student_steps'] == 40 and result['generator_steps'] == 8 and 0 <= result['last'] <= 1
     assert (reference.path / 'samples.png').exists()
+
+
+@pytest.mark.parametrize('channels', [1, 3, 4, 5])
+def test_images_of_any_number_of_channels_are_drawn(tmp_path, channels):
+    side = 8
+    kernel = np.random.RandomState(0).randn(side * side * channels, CLASSES).astype(np.float32)
+    done = run(tmp_path / 'a', lambda images: tf.matmul(tf.layers.flatten(images), kernel),
+               lambda images: tf.layers.dense(tf.layers.flatten(images), CLASSES), (side, side, channels))
+    with Image.open(str(done.path / 'samples.png')) as picture:
+        # Two rows of eight half-batches' images, 2 pixels of gap before each, each pixel a square of 2.
+        assert picture.size == (2 * 4 * (side + 2), 2 * 2 * (2 + side * (channels if channels > 3 else 1)))
+        assert picture.mode == ('RGB' if channels == 3 else 'L')
 
 
 def test_the_same_again(reference, tmp_path):

@@ -219,11 +219,22 @@ def test_a_damaged_teacher_is_one_line(reference, tmp_path, capsys, damage):
     (['--seeds', '1', 'cartpole'], 'name an environment first'), (['cartpole', '--training.gamma', '3'], 'from 0 to 1'),
     (['cartpole', '--model.widths'], 'model.widths'),
     (['mountaincar', '--model.log-std', 'inf'], 'give a finite number'),
-    (['pong48', '--environment.frame-size', '8', '--model.body', 'nature'], 'too small'),
-    (['--env', 'Pong-v0'], 'does not fit observations [210, 160, 3]'), (['cartpole', '--out', ''], 'name a folder'),
+    (['cartpole', '--out', ''], 'name a folder'),
     (['--env', 'Nothing-v3'], 'gym makes no'),
     (['cartpole', '--training.evaluate-every', '99999999'], 'at most training.transitions')])
 def test_errors_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
+    check_refused(arguments, said, capsys, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['pong48', '--environment.frame-size', '8', '--model.body', 'nature'], 'too small'),
+    (['--env', 'Pong-v0'], 'does not fit observations [210, 160, 3]')])
+def test_errors_of_games_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
+    pytest.importorskip('atari_py', reason='the Atari games are not installed: make simulators')
+    check_refused(arguments, said, capsys, tmp_path, monkeypatch)
+
+
+def check_refused(arguments, said, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert train.main(arguments) == 2
     error = capsys.readouterr().err

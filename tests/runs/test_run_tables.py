@@ -98,7 +98,7 @@ def test_machines_and_commits_of_all_parts(results):
          "devices": ["CPU:0", "GPU:0", "XLA_GPU:0"]}]})
     group, = groups_of(results)
     assert group.machines() == ["AMD EPYC 7B13, 8 cores, 1 GPU", "Intel Xeon, 4 cores"]
-    assert group.commits() == ["0123456789", "fedcba9876"]
+    assert group.commits() == ["`0123456789`", "`fedcba9876`"]
 
 
 def test_samples(results, tmp_path):
