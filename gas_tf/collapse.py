@@ -19,9 +19,7 @@ def measures(teacher_probs, inputs):
       of the teacher's argmax; `pairwise_distance`, the mean Euclidean distance
       between two inputs of the whole batch in units of √(numbers per input);
       `pairwise_distance_min`, the least such mean within one sub-batch.  Of
-      vectors too `input_mean`, root mean square over their dimensions of the
-      mean, and `input_std`, mean over the dimensions of the deviation:
-      normalised observations have 0 and 1.
+      vectors too `input_mean` and `input_std`, see `moments`.
     """
     batch = np.concatenate(inputs)
     distance = mean_distance(batch)
@@ -39,10 +37,14 @@ def measures(teacher_probs, inputs):
             class_entropy=float(entropy / np.log(classes)),
             class_histogram=[float(share) for share in histogram])
     if batch.ndim == 2:
-        batch = batch.astype(np.float64)
-        found.update(input_mean=float(np.sqrt(np.mean(batch.mean(0) ** 2))),
-                     input_std=float(batch.std(0).mean()))
+        found['input_mean'], found['input_std'] = moments(batch)
     return found
+
+
+def moments(batch):
+    """Of vectors `[b, d]`: (root mean square over the dimensions of the mean, mean over them of the deviation)."""
+    batch = batch.astype(np.float64)
+    return float(np.sqrt(np.mean(batch.mean(0) ** 2))), float(batch.std(0).mean())
 
 
 def mean_distance(images):

@@ -38,8 +38,8 @@ def save_samples(path, samples, mean, std):
 def save_observations(path, samples):
     """Draws generated observations: frames, or the statistics of vectors.
 
-    Of vectors mean and deviation of every dimension; those of real ones are 0
-    and 1, which thin lines show.  Of frames a grid, those of one observation
+    Of vectors mean and deviation of every dimension; thin lines show 0 and 1,
+    which the normaliser aims at.  Of frames a grid, those of one observation
     one below the other.
 
     Args:

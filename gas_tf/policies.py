@@ -24,6 +24,7 @@ from gas_tf.policy_evaluation import InEnvironment, seen, sees_frames
 from ppo.environments import Environments
 from ppo.experiments import configuration
 from ppo.models import Policy
+from ppo.normalizer import constant
 from ppo.teacher import COMMITTED, find, read_teacher
 from ppo.training import std
 from runs import settings
@@ -77,19 +78,22 @@ def source_of_inputs(config, teacher, seed, folder=None):
     if config.inputs == 'real':
         real = trajectories.collect(teacher, config.collection, seed, folder)
         return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
+    zero = constant(teacher.normaliser[1]) if config.generator.zero_constants and not sees_frames(teacher) else None
     return inputs.Generated(
-        generator_bank(config.generator, shape), seed, batch_size, config.generator.noise_size, TOWERS)
+        generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS)
 
 
-def generator_bank(generator, shape):
+def generator_bank(generator, shape, zero=None):
     """The generators `generator_0` and on, of what the networks see.
 
     generator: an `experiments.policies.Generator`; shape: of one observation,
-    `(n,)`, or `(height, width, n)` of frames, which are drawn in 0..1.
+    `(n,)`, or `(height, width, n)` of frames, which are drawn in 0..1; zero:
+    bool `[n]`, which numbers are always 0.
     """
     def one(name):
         if len(shape) == 1:
-            return MLPGenerator(name, shape[0], generator.noise_size, generator.hidden, generator.standardised)
+            return MLPGenerator(name, shape[0], generator.noise_size, generator.hidden, generator.standardised,
+                                zero)
         return DCGAN(name, generator.noise_size, generator.widths, shape, 'pixels', FRAME_RANGE)
     return GeneratorBank([one('generator_%d' % i) for i in range(generator.count)])
 
@@ -253,9 +257,10 @@ class Task:
             rows.append(row('mean ± std of %d' % len(scores), '%.1f ± %.1f' % (np.mean(scores), std(scores)),
                             np.mean(scores)))
         rows.append(row('random policy', '%.1f' % random, random))
-        paper = paper_score(name[0], name[1], self.config)
+        of = name[1] if name[1] in PAPER_SCORE else 'gas'  # what the methods that the paper has not are compared with
+        paper = paper_score(name[0], name[1], self.config) if of == name[1] else PAPER_SCORE[of].get(name[0])
         if paper is not None:
-            rows.append(('paper', '%g' % paper, _percent(paper / PAPER_SCORE['teacher'][name[0]]), '', '', '', ''))
+            rows.append(("paper's %s" % of, '%g' % paper, _percent(paper / PAPER_SCORE['teacher'][name[0]]), '', '', '', ''))
         self.display.table(
             '%s, %s, %s: score over %d fresh episodes' % (name + (results[0]['fresh']['episodes'],)),
             ('', 'score', 'ratio*', 'normalised**', 'last', 'best', 'time'), rows,

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from gas_tf import trajectories
+from gas_tf.collapse import moments
 from gas_tf.evaluation import Evaluation
 from gas_tf.objectives import distillation as divergence
 from ppo.environments import Environments
@@ -35,8 +36,9 @@ class InEnvironment(Evaluation):
     """The student's true score in the teacher's environment, its likeliest actions.
 
     The log has `score`, `score_std` and `episode_steps` of the episodes, and
-    `kl_real`: KL(teacher ‖ student) on real observations, as a diagnostic.
-    Training sees none of it, but for the choice when to stop.
+    `kl_real`: KL(teacher ‖ student) on real observations, as a diagnostic; of
+    vectors `real_mean` and `real_std` of the same.  Training sees none of it,
+    but for the choice when to stop.
 
     Args:
       algorithm: a `Distillation`; teacher: `ppo.teacher.Teacher`; evaluation:
@@ -62,6 +64,7 @@ class InEnvironment(Evaluation):
         self._batch = tf.placeholder(spaces.dtype, self._real.shape)
         batch = seen(self._batch, teacher)
         self._kl = tf.reduce_mean(divergence(algorithm.teacher(batch).distribution, student(batch).distribution))
+        self._normalised = None if sees_frames(teacher) else batch
         self._environments = self._games(evaluation.episodes)
 
     def _games(self, episodes, stream='evaluation'):
@@ -75,6 +78,8 @@ class InEnvironment(Evaluation):
         scores = [score for score, _ in played]
         row = {'score': float(np.mean(scores)), 'score_std': std(scores),
                'episode_steps': float(np.mean([steps for _, steps in played]))}
+        if self._normalised is not None:
+            row['real_mean'], row['real_std'] = moments(session.run(self._normalised, {self._batch: self._real}))
         kl = float(session.run(self._kl, {self._batch: self._real}))
         if np.isfinite(kl):  # a diagnostic ends no run
             row['kl_real'] = kl

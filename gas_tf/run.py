@@ -66,7 +66,7 @@ def _list(display):
             (ablations if name in family.ABLATIONS else methods).append(
                 (name, what))
         display.table('methods on %s' % kind, ('name', 'what'), methods, left=2)
-        display.table('methods on %s: gas with these changes' % kind,
+        display.table('other methods on %s, by what they change' % kind,
                       ('name', 'what'), ablations, left=2)
         rows = []
         for name in family.EXPERIMENTS:

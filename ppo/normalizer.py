@@ -76,6 +76,11 @@ def _load(running, prefix, values):
     running.count = float(values[prefix + 'count'])
 
 
+def constant(std):
+    """Which dimensions never varied: those whose variance is less than what is added to it."""
+    return np.square(std, dtype=np.float64) < 2 * EPSILON
+
+
 def normalised(observations, mean, std):
     """Tensors `[b, ...]` as the networks want them, clipped to ±10."""
     return tf.clip_by_value((observations - mean) / std, -CLIP, CLIP)

@@ -22,16 +22,18 @@ RULE = (
     "{unit} more; *not*: further below. In brackets, ours minus the paper's, in points. *Not run at full size*: only "
     "smaller or changed runs are recorded; of the longest without changed settings it is said what it would be judged.")
 SCORE_RULE = (
-    "Judged is the mean over seeds of what the kept policy scored on fresh episodes. *Reproduced*: within the paper's ±, "
-    "or within {spread:g} % of its score, or above; *partly*: below that by at most {partly:g} % more; *not*: further below. In "
-    "brackets, ours minus the paper's, in per cent of the paper's.")
+    "Judged is the mean over seeds of what the kept policy scored on fresh episodes. *Reproduced*: within the paper's ± "
+    "(counted up to {partly:g} % of its teacher's score), or within {spread:g} % of that, or above, which of a method that "
+    "others are compared with is only called *above*; *partly*: below that by at most {partly:g} % more; *not*: further "
+    "below. In brackets, ours minus the paper's, in per cent of the paper's teacher's score.")
+BASELINES = ("student_kd", "dafl", "noise")  # of which more than the paper's is no reproduction
 
 
 def read_claims(path=CLAIMS):
-    """(claims, {metric: rule}): a list of dicts with KEYS and metric; each rule's spread and partly.
+    """(claims, {metric: rule}): a list of dicts with KEYS, metric and unit; each rule's spread and partly.
 
-    Those of accuracies are fractions; those of scores are shares of the paper's
-    score. Raises UserError, one line, where the file is missing or damaged.
+    Those of accuracies are fractions; those of scores are shares of `unit`, the
+    score of the paper's teacher. Raises UserError, one line, where the file is missing or damaged.
     """
     content = read_json(path)
     try:
@@ -39,7 +41,9 @@ def read_claims(path=CLAIMS):
                  for metric, name in (("accuracy", "rule"), ("score", "score_rule"))}
         claims = [dict({key: claim[key] for key in KEYS}, metric=claim.get("metric", "accuracy"))
                   for claim in content["claims"]]
+        teachers = {claim["experiment"]: claim["paper"] for claim in claims if claim["method"] in POLICY_TEACHERS}
         for claim in claims:
+            claim["unit"] = abs(teachers.get(claim["experiment"], claim["paper"]))
             float(claim["paper"])
             float(claim["spread"] or 0)
             if claim["judged"] not in JUDGED or claim["metric"] not in rules:
@@ -67,15 +71,15 @@ def verdict(groups, claim, rule):
 
 def _judged(group, claim, rule):
     scored = claim.get("metric") == "score"
-    unit = abs(claim["paper"]) if scored else 1.
+    unit = claim["unit"] if scored else 1.
     ours, spread = summary.mean(group.values(claim["judged"])), claim["spread"]
     spread = rule["spread"] if spread is None else spread / unit
     if scored:
-        spread = max(spread, rule["spread"])
+        spread = min(max(spread, rule["spread"]), rule["partly"])
     over = round((ours - claim["paper"]) / unit, 7)  # 0.98 - 0.979 is not quite 0.001
     difference = summary.signed("{:+.2f}".format(100 * over)) + (" %" if scored else "")
     if over > spread:
-        return "reproduced, above ({})".format(difference)
+        return "{} ({})".format("above" if claim["method"] in BASELINES else "reproduced, above", difference)
     if over >= -spread:
         return "reproduced ({})".format(difference)
     return "{} ({})".format("partly" if over >= round(-spread - rule["partly"], 7) else "not", difference)

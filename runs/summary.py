@@ -111,8 +111,13 @@ def grouped(runs):
 
 
 def _varying(run):
-    """Fields that may differ between the seeds of one configuration."""
-    return ("teacher.fingerprint", "seed") + (("teacher.seed",) if run.method == "teacher" else ())
+    """Fields that may differ between the seeds of one configuration.
+
+    Not the teacher of a policy: scores of teachers are far apart.
+    """
+    policy = run.result["metric"] == "score" and run.method not in TEACHERS
+    return ("seed",) + (() if policy else ("teacher.fingerprint",)) + (
+        ("teacher.seed",) if run.method == "teacher" else ())
 
 
 def command(experiment, method, budget, seeds):

@@ -46,6 +46,9 @@ class Generator:
         False, 'whether each slice has mean 0 and variance 1 in every '
         'dimension, as observations after the normaliser have',
         'the output is linear')
+    zero_constants: bool = setting(
+        False, "whether dimensions that never varied, as the teacher's "
+        'normaliser tells, are 0, as after it', 'the output is linear')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
     decay: Literal['constant', 'cosine', 'late'] = setting(
         'constant', 'of the learning rate over the generator steps: cosine '
@@ -150,6 +153,7 @@ METHODS = {
     'gas': {},
     'gas_normalised': {
         'generator.standardised': (True, 'what the normaliser promises'),
+        'generator.zero_constants': (True, 'what the normaliser promises'),
         'generator.count': (8, 'as for images'),
     },
     'dafl': {
@@ -176,16 +180,23 @@ METHOD_DESCRIPTIONS = {
     'noise': 'observations from N(0, 1), KL to the teacher',
 }
 
+#: What a choice is worth: the method, and what is changed in it.
 ABLATIONS = {
-    'gas_no_reset': {'schedule.reset_every': 0},
-    'gas_generators_8': {'generator.count': 8},
+    'gas_no_reset': ('gas', {'schedule.reset_every': 0}),
+    'gas_generators_8': ('gas', {'generator.count': 8}),
+    'gas_by_loss': ('gas', {'evaluation.stopping': 'loss'}),
+    'gas_normalised_by_loss': (
+        'gas_normalised', {'evaluation.stopping': 'loss'}),
+    'student_kd_likeliest': (
+        'student_kd', {'collection.actions': 'likeliest'}),
 }
 METHODS.update({
-    method: {name: (value, 'ablation') for name, value in changes.items()}
-    for method, changes in ABLATIONS.items()})
+    method: dict(METHODS[base], **{
+        name: (value, 'ablation') for name, value in changes.items()})
+    for method, (base, changes) in ABLATIONS.items()})
 METHOD_DESCRIPTIONS.update({
-    method: ', '.join('%s %s' % change for change in changes.items())
-    for method, changes in ABLATIONS.items()})
+    method: base + ' with ' + ', '.join('%s %s' % c for c in changes.items())
+    for method, (base, changes) in ABLATIONS.items()})
 
 _BUDGETS = {
     'paper': {},

@@ -1,5 +1,6 @@
 """Generators of vectors."""
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from gas_tf.networks.generators import Generator
@@ -16,15 +17,17 @@ class MLPGenerator(Generator):
       noise_size: length of z.
       hidden: units of the hidden layer.
       standardised: whether every dimension gets mean 0 and variance 1 over
-        the batch, which is what the teacher's normaliser promises.
+        the batch, which is what the teacher's normaliser aims at.
+      zero: None, or bool `[size]`: dimensions that are 0.
 
     First weights and biases are U(±1/√fan_in).
     """
 
     EPSILON = 1e-5  # of the standardisation
 
-    def __init__(self, name, size, noise_size=100, hidden=256, standardised=False):
+    def __init__(self, name, size, noise_size=100, hidden=256, standardised=False, zero=None):
         super().__init__(name)
+        self._live = None if zero is None else np.float32(~zero)
         self.standardised = self.couples_examples = standardised
         self.layers = [
             self._layer('dense1', [noise_size, hidden], hidden, noise_size),
@@ -34,4 +37,6 @@ class MLPGenerator(Generator):
         """Observations `[b, size]` from noise `[b, noise_size]`."""
         first, second = self.layers
         x = affine(tf.nn.relu(affine(noise, *first)), *second)
-        return batch_normalisation(x, self.EPSILON) if self.standardised else x
+        if self.standardised:
+            x = batch_normalisation(x, self.EPSILON)
+        return x if self._live is None else x * self._live

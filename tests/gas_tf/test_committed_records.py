@@ -4,6 +4,7 @@ import json
 
 from gas_tf import experiments
 from gas_tf.experiments import policies
+from ppo.teacher import COMMITTED, read_teacher
 from runs import settings
 from runs.publish import RESULTS
 from runs.published import TEACHERS, read_runs
@@ -16,6 +17,7 @@ def test_a_record_has_the_settings_of_its_name():
     for run in runs:
         config, sources = experiments.configuration(run.experiment, run.method, run.budget)
         if run.experiment in policies.EXPERIMENTS:
+            assert run.fields['teacher.fingerprint']['value'] == read_teacher(COMMITTED / run.experiment).fingerprint
             kind = 'categorical' if run.experiment == 'cartpole' else 'gaussian'
             config, _ = policies.for_actions(config, sources, run.method, kind)
         values = settings.flatten(config)

@@ -71,6 +71,38 @@ def test_the_generator_by_hand():
     assert np.abs(values['generator_0/dense1/kernel']).max() <= 1 / np.sqrt(5)
 
 
+def test_what_never_varied_is_0(teacher):
+    size = teacher.spaces.shape[0]
+    std = np.array(teacher.values['normalizer/std'])
+    std[0] = 1e-4  # the normaliser's least
+    dull = teacher._replace(values=dict(teacher.values, **{'normalizer/std': std}))
+    for zero_constants in (False, True):
+        config = configured(**{'generator.zero_constants': zero_constants, 'generator.standardised': True})
+        with tf.Graph().as_default() as graph:
+            algorithm, values = policies.build(config, dull, policies.source_of_inputs(config, dull, 0), 0)
+            with determinism.new_session(graph) as session:
+                algorithm.start(session, values)
+                for _ in range(2):
+                    algorithm.update_student(session), algorithm.update_generators(session)
+                drawn = np.concatenate(algorithm.samples(session))
+        assert np.array_equal(drawn[:, 0], np.zeros(len(drawn))) == zero_constants
+        np.testing.assert_allclose(drawn.std(0)[1:], np.ones(size - 1), atol=.05)
+
+
+def test_real_inputs_are_normalised(teacher, monkeypatch):
+    raw = (np.random.RandomState(1).randn(50, *teacher.spaces.shape) * 5).astype(np.float32)
+    monkeypatch.setattr(trajectories, 'collect', lambda *_: raw)
+    config = configured(**{'inputs': 'real'})
+    with tf.Graph().as_default() as graph:
+        source = policies.source_of_inputs(config, teacher, 4)
+        parts = source.sub_batches('student noise', 0)
+        with determinism.new_session(graph) as session:
+            found = np.concatenate(session.run(parts, source.feed(0)))
+    expected = normalised(raw[source.indices(0)], teacher)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert np.abs(expected - raw[source.indices(0)]).max() > 1.
+
+
 @pytest.mark.parametrize('changes', [
     {}, {'generator.count': 4, 'generator.standardised': True}, {'inputs': 'noise'}, {'inputs': 'real'},
     {'student.decay': 'cosine', 'generator.decay': 'cosine', 'objective.gamma_decay': 'cosine'}],
@@ -151,6 +183,8 @@ def test_a_student_is_judged_by_its_likeliest_actions(teacher):
     else:  # both begin with a deviation of 1
         kl = .5 * np.sum((mine - theirs) ** 2, axis=1)
     assert row['kl_real'] == pytest.approx(kl.mean(), rel=1e-3)
+    assert row['real_std'] == pytest.approx(real.std(0).mean(), rel=1e-3)
+    assert row['real_mean'] == pytest.approx(np.sqrt(np.mean(real.mean(0) ** 2)), rel=1e-3)
 
 
 def test_trajectories_do_not_depend_on_the_number_of_processes(teacher, monkeypatch, tmp_path):
@@ -167,6 +201,11 @@ def test_trajectories_do_not_depend_on_the_number_of_processes(teacher, monkeypa
     together = np.concatenate(parts, axis=1).reshape((-1,) + teacher.spaces.shape)
     np.testing.assert_array_equal(together[:200], collected)
     assert len(np.unique(collected[:48], axis=0)) == 48  # every environment begins elsewhere
+    likeliest = trajectories.collect(
+        teacher, dataclasses.replace(collection, actions='likeliest', workers=1), 5, folder)
+    np.testing.assert_array_equal(likeliest, trajectories.play(teacher, 16, 13, True, 5).reshape((-1,) + teacher.spaces.shape)[:200])
+    assert not np.array_equal(likeliest, trajectories.collect(
+        teacher, dataclasses.replace(collection, workers=1), 5, folder))
     thin = trajectories.play(teacher, 16, 5, False, 5, every=2)
     np.testing.assert_array_equal(thin, parts[0][::2])
 
@@ -193,7 +232,22 @@ def test_uniform_actions_differ_between_episodes_and_seeds(teacher):
             seen.append(evaluation._random())
             assert evaluation._random() == seen[-1] and seen[-1]['episodes'] == 3
             evaluation.close()
+            assert seen[-1]['score'] == pytest.approx(np.mean(
+                [random_score(teacher.config.environment.id, seed, number) for number in range(3)]), abs=1e-3)
     assert seen[0] != seen[1]
+
+
+def random_score(name, seed, number, limit=30):
+    """Of uniform actions in gym's own environment."""
+    env = gym.make(name).unwrapped
+    env.seed(stream_key(seed, 'random/%d/%d' % (number, 2 ** 31 - 1)) % 2 ** 31)
+    env.action_space.seed(stream_key(seed, 'random actions/%d' % number) % 2 ** 31)
+    score, done, taken = 0., False, 0
+    env.reset()
+    while not done and taken < limit:
+        _, reward, done, _ = env.step(env.action_space.sample())
+        score, taken = score + reward, taken + 1
+    return score
 
 
 def test_a_worker_that_fails_is_one_line(teacher, tmp_path):

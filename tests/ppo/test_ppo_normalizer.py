@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from ppo.normalizer import Normalizer, Returns, normalised
+from ppo.normalizer import Normalizer, Returns, constant, normalised
 from runs import determinism
 
 
@@ -17,6 +17,14 @@ def test_moments_over_batches_are_those_of_all():
     np.testing.assert_allclose(parameters['normalizer/mean'], data.mean(axis=0), atol=1e-3)
     np.testing.assert_allclose(parameters['normalizer/std'], data.std(axis=0), rtol=1e-3)
     assert {array.dtype for array in parameters.values()} == {np.dtype(np.float32)}
+
+
+def test_what_never_varied():
+    data = np.random.RandomState(0).randn(100000, 4) * [0., 1e-3, 1., 0.] + [1., 0., 0., 0.]
+    normalizer = Normalizer((4,))
+    assert not constant(normalizer.parameters()['normalizer/std']).any()
+    normalizer.update(data.astype(np.float32))
+    assert constant(normalizer.parameters()['normalizer/std']).tolist() == [True, False, False, True]
 
 
 def test_before_the_first_observation_nothing_is_changed():

@@ -24,7 +24,7 @@ RULE = {"spread": 0.001, "partly": 0.01}
 def test_verdicts(results, lasts, spread, expected):
     for seed, last in enumerate(lasts):
         make_run(results, seed=seed, accuracies=(last,))
-    assert claims.verdict(groups_of(results), {"paper": 0.98, "spread": spread, "judged": "last"}, RULE) == expected
+    assert claims.verdict(groups_of(results), {"method": "gas", "paper": 0.98, "spread": spread, "judged": "last"}, RULE) == expected
 
 
 def test_a_teacher_is_judged_by_its_kept_checkpoint(results):
@@ -80,11 +80,21 @@ def test_damaged_claims(tmp_path):
         claims.read_claims(tmp_path / "claims.json")
 
 
-@pytest.mark.parametrize("fresh, paper, spread, expected", [
-    (5700., 5896., 48.3, "partly (\u22123.32 %)"), (5840., 5896., 48.3, "reproduced (\u22120.95 %)"),
-    (5000., 5896., 48.3, "not (\u221215.20 %)"), (6000., 5896., 48.3, "reproduced, above (+1.76 %)"),
-    (93., 94.3, 2.0, "reproduced (\u22121.38 %)"), (200., 200., 0., "reproduced (+0.00 %)")])
-def test_the_verdict_on_a_score_is_in_shares_of_the_papers(results, fresh, paper, spread, expected):
+@pytest.mark.parametrize("method, fresh, paper, spread, expected", [
+    ("gas", 5700., 5896., 48.3, "partly (\u22123.32 %)"), ("gas", 5840., 5896., 48.3, "reproduced (\u22120.95 %)"),
+    ("gas", 5000., 5896., 48.3, "not (\u221215.20 %)"), ("gas", 6000., 5896., 48.3, "reproduced, above (+1.76 %)"),
+    ("gas", 5696., 5896., 118., "partly (\u22123.39 %)"),
+    # Baselines: more is no reproduction, and a ± as large as the number hides nothing.
+    ("student_kd", 5800., 2012., 2101., "above (+64.25 %)"), ("student_kd", 0., 2012., 2101., "not (\u221234.12 %)"),
+    ("student_kd", 1500., 2012., 2101., "reproduced (\u22128.68 %)"),
+    ("dafl", 5000., -0.387, .21, "above (+84.81 %)"), ("dafl", 0., -0.387, .21, "reproduced (+0.01 %)")])
+def test_the_verdict_on_a_score_is_in_shares_of_the_papers_teacher(results, method, fresh, paper, spread, expected):
     policy(results, teacher=fresh)
-    claim = {"paper": paper, "spread": spread, "judged": "teacher", "metric": "score"}
+    claim = {"method": method, "paper": paper, "spread": spread, "judged": "teacher", "metric": "score", "unit": 5896.}
     assert claims.verdict(groups_of(results), claim, {"spread": 0.01, "partly": 0.1}) == expected
+
+
+def test_the_unit_is_the_score_of_the_papers_teacher():
+    units = {(claim["experiment"], claim["method"]): claim["unit"] for claim in claims.read_claims()[0]}
+    assert units["halfcheetah", "dafl"] == units["halfcheetah", "ppo"] == 7698.
+    assert units["mountaincar", "gas"] == 94.3

@@ -9,9 +9,11 @@ from synthetic_records import block, cells, groups_of, make_run, run_report
 from runs import claims, policy_scores
 
 
-def student(results, environment, method, scores, teacher=100., random=20., **changes):
-    """A record for each score, seeds from 0 on."""
-    for seed, score in enumerate(scores):
+def student(results, environment, method, scores, teacher=100., random=20., first=0, **changes):
+    """A record for each score, seeds from `first` on."""
+    changes["fields"] = dict({"teacher.fingerprint": {"value": "of {}".format(teacher), "source": "its weights"}},
+                             **changes.get("fields", {}))
+    for seed, score in enumerate(scores, first):
         folder = make_run(results, method, seed, (1., 2., 3.), metric="score", experiment=environment, best_by="score",
                           teacher=teacher, paper=99., fresh={"score": score, "score_std": 1., "episodes": 20},
                           random={"score": random, "score_std": 1., "episodes": 20},
@@ -53,6 +55,13 @@ def test_a_row_by_hand(results):  # noqa: F811
     assert row["score"] == "70.00 ± 31.62" and row["IQM [95 %]"].startswith("76.67 [")
     assert row["ratio (%)"] == "70.0" and row["normalised (%)"] == "62.5"  # 50 of 80
     assert row["by the loss"] == "69.00 ± 31.62" and row["best seen"] == "3.00 ± 0.00" and row["updates"] == "300"
+
+
+def test_students_of_different_teachers_are_not_averaged(results):
+    student(results, "humanoid", "gas", [60., 80.])
+    student(results, "humanoid", "gas", [500.], teacher=600., first=2)
+    assert sorted((len(group.runs), group.runs[0].result["teacher"]) for group in groups_of(results)) == [
+        (1, 600.), (2, 100.)]
 
 
 def test_the_block_and_its_picture(results, tmp_path):  # noqa: F811
@@ -112,7 +121,7 @@ def test_a_teacher_that_is_no_better_than_chance(results):  # noqa: F811
 
 def test_a_claim_on_a_student_is_judged_on_fresh_episodes(results):  # noqa: F811
     student(results, "humanoid", "gas", [5800., 5840.], teacher=5900.)
-    claim = {"paper": 5833., "spread": 78.4, "judged": "fresh", "metric": "score"}
+    claim = {"method": "gas", "paper": 5833., "spread": 78.4, "judged": "fresh", "metric": "score", "unit": 5896.}
     assert claims.verdict(groups_of(results), claim, {"spread": 0.01, "partly": 0.1}) == "reproduced (−0.22 %)"
     part, = [part for part in block(results, "claims").split("\n\n") if "| GAS, Humanoid" in part]
     row = cells(part, "GAS, Humanoid (table 8)")
