@@ -78,7 +78,7 @@ def source_of_inputs(config, teacher, seed, folder=None):
     if config.inputs == 'real':
         real = trajectories.collect(teacher, config.collection, seed, folder)
         return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
-    zero = constant(teacher.normaliser[1]) if config.generator.zero_constants and not sees_frames(teacher) else None
+    zero = constant(teacher.normaliser[1]) if config.generator.zero_constants else None
     return inputs.Generated(
         generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS)
 
@@ -170,8 +170,9 @@ class Task:
             if any(side % 4 for side in shape[:2]):
                 raise UserError('the teacher in %s sees frames of %d x %d: DCGAN draws multiples of 4' % (
                     (teacher.path,) + shape[:2]))
-            if config.generator.standardised:
-                raise UserError('generator.standardised (gas_normalised) has no meaning for frames: give --method gas')
+            if config.generator.standardised or config.generator.zero_constants:
+                raise UserError('generator.standardised and generator.zero_constants (gas_normalised) have no meaning '
+                                'for frames: give --method gas')
             if len(config.generator.widths) != 2:
                 raise UserError('generator.widths: give two numbers of channels')
         layers = len(teacher.config.model.widths)
