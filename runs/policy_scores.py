@@ -15,11 +15,10 @@ FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise")
 LEGEND = (
     "A student's score is that of the one that was kept, over {episodes} fresh episodes: true rewards, likeliest actions, "
     "gym's limits. ± is the standard deviation over seeds (ddof 1). IQM: the mean without the lowest and the highest "
-    "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: (student − random) / (teacher − random), random "
-    "being uniform actions. Best seen: in the evaluations that chose it, the paper's protocol. By the loss: on the fresh "
-    "episodes, the student of the least `L_distill` until the scores ended the run; methods named `by_loss` end by the loss too and "
-    "need no simulator. Updates: of the "
-    "student, as a mean.")
+    "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: "
+    "(student − random) / (teacher − random), random being uniform actions. Best seen: in the evaluations that chose it, "
+    "the paper's protocol. By the loss: on the fresh episodes, the student of the least `L_distill` until the scores ended "
+    "the run; methods named `by_loss` end by the loss too and need no simulator. Updates: of the student, as a mean.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
     "environment (stratified bootstrap, {resamples} draws). Methods that lack one of them are left out.")

@@ -6,7 +6,8 @@ Adversarial Simulator* (2021); "DAFL" is Chen et al. 2019 and its published code
 
 A family is a module with the experiments of one kind: `images`, `policies`.
 Each has EXPERIMENTS, METHODS and BUDGETS (layers over its `Experiment`), what
-they are in words, ABLATIONS (the methods that change something in `gas`), and `configuration`.
+they are in words, ABLATIONS (the methods that change something in another), and
+`configuration`.
 """
 
 from gas_tf.experiments import images, policies

@@ -90,3 +90,8 @@ def test_scores_are_drawn_too(results, tmp_path):
         (folder / name).write_text(text.replace("0.98", "-200.5"))
     assert run_report(tmp_path) == 0 and plot_path(results, "mnist").stat().st_size > 10000
     assert cells(block(results, "results"), "`gas`")["last"] == "−200.50"
+
+
+def test_generators_renewed_all_the_time_are_not_marked(results):
+    make_run(results, accuracies=(0.5, 0.9, 0.95, 0.97), resets=[3, 5, 7, 9])
+    assert curves.curves(groups_of(results))[0].resets == []

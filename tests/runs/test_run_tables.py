@@ -140,6 +140,21 @@ def test_an_ablation_is_told_by_its_change_and_its_validation_accuracy(results):
     assert "300 student steps" in text and "98.00" not in text  # the test images' accuracy
 
 
+def test_what_is_changed_at_other_budgets_has_a_table_of_its_own(results):
+    log = {"validation_accuracy": 0.96}
+    ablation(results, "gas", 0.97)
+    make_run(results, "gas", budget="long", log=log)
+    make_run(results, "gas_old", budget="long", log=dict(log, validation_accuracy=0.95), provenance={"recorded_as": "gas"},
+             fields={"student.decay": {"value": "cosine", "source": "ablation"}})
+    make_run(results, "reset_only", budget="long", log=log)
+    make_run(results, "gas", budget="quick", log=log)  # nothing to compare it with
+    text = block(results, "ablations:mnist")
+    assert text.count("| method | change |") == 2
+    row = cells(text, "`gas_old`")
+    assert row["validation accuracy (%)"] == "95.00 (−1.00)" and row["change"] == "`student.decay` cosine"
+    assert row["commit"] == "`0123456789` as `gas`" and "reset_only" not in text
+
+
 def test_no_other_block_shows_an_ablation(results):
     ablation(results, "gas", 0.97)
     assert block(results, "results") == "No run is recorded yet."
