@@ -62,9 +62,8 @@ class InEnvironment(Evaluation):
         real = trajectories.play(teacher, environments, steps, False, seed, every=every, stream='diagnostic')
         self._real = real.reshape((-1,) + spaces.shape)
         self._batch = tf.placeholder(spaces.dtype, self._real.shape)
-        batch = seen(self._batch, teacher)
+        batch = self._seen = seen(self._batch, teacher)
         self._kl = tf.reduce_mean(divergence(algorithm.teacher(batch).distribution, student(batch).distribution))
-        self._normalised = None if sees_frames(teacher) else batch
         self._environments = self._games(evaluation.episodes)
 
     def _games(self, episodes, stream='evaluation'):
@@ -78,11 +77,11 @@ class InEnvironment(Evaluation):
         scores = [score for score, _ in played]
         row = {'score': float(np.mean(scores)), 'score_std': std(scores),
                'episode_steps': float(np.mean([steps for _, steps in played]))}
-        if self._normalised is not None:
-            row['real_mean'], row['real_std'] = moments(session.run(self._normalised, {self._batch: self._real}))
-        kl = float(session.run(self._kl, {self._batch: self._real}))
+        kl, real = session.run([self._kl, self._seen], {self._batch: self._real})
+        if real.ndim == 2:
+            row['real_mean'], row['real_std'] = moments(real)
         if np.isfinite(kl):  # a diagnostic ends no run
-            row['kl_real'] = kl
+            row['kl_real'] = float(kl)
         return row
 
     def of_the_kept(self, session, name, row):

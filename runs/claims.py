@@ -18,8 +18,9 @@ JUDGED = ("last", "best", "teacher", "fresh")  # keys of result.json; the last t
 RULE = (
     "Verdicts are computed. Judged is the mean over seeds of a full-budget run without settings changed on its command "
     "line, at its last evaluation (a teacher: at its best, which is what is distilled). *Reproduced*: within the "
-    "paper's ±, or within {spread:g} points where it gives none, or above; *partly*: below that by at most {partly:g} "
-    "{unit} more; *not*: further below. In brackets, ours minus the paper's, in points. *Not run at full size*: only "
+    "paper's ±, or within {spread:g} points where it gives none, or above, which of a method that others are compared "
+    "with is only called *above*; *partly*: below that by at most {partly:g} {unit} more; *not*: further below. In "
+    "brackets, ours minus the paper's, in points. *Not run at full size*: only "
     "smaller or changed runs are recorded; of the longest without changed settings it is said what it would be judged.")
 SCORE_RULE = (
     "Judged is the mean over seeds of what the kept policy scored on fresh episodes. *Reproduced*: within the paper's ± "
@@ -33,7 +34,8 @@ def read_claims(path=CLAIMS):
     """(claims, {metric: rule}): a list of dicts with KEYS, metric and unit; each rule's spread and partly.
 
     Those of accuracies are fractions; those of scores are shares of `unit`, the
-    score of the paper's teacher. Raises UserError, one line, where the file is missing or damaged.
+    score of the paper's teacher. Raises UserError, one line, where the file is
+    missing or damaged.
     """
     content = read_json(path)
     try:
