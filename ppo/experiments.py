@@ -56,6 +56,9 @@ class Training:
     gamma: float = setting(0.99, 'discount', 'table 6')
     lam: float = setting(0.95, 'of the advantage estimation', 'table 6')
     clip: float = setting(0.2, 'of the ratio of probabilities', 'table 6')
+    clip_around: Literal['behaviour', 'newest'] = setting(
+        'behaviour', 'which policy the ratio is to: the one that acted, under MPI some versions old, or the one that '
+        'an update begins with', 'chosen: the paper does not say; newest: Hilton et al. 2021')
     value_weight: float = setting(0.5, 'of the value error in the loss', "baselines'")
     entropy_weight: float = setting(0., 'of the entropy in the loss', 'table 6')
     gradient_clip: float = setting(
@@ -126,11 +129,15 @@ DESCRIPTIONS = {
 METHODS = {
     'ppo': {},
     'ppo_epochs': {'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps')},
+    'ppo_newest': {
+        'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
+        'training.clip_around': ('newest', 'Hilton et al. 2021')},
 }
 
 METHOD_DESCRIPTIONS = {
     'ppo': 'the paper: ten gradient steps per update',
     'ppo_epochs': 'ten passes over the buffer per update',
+    'ppo_newest': 'ppo_epochs, clipped around the policy that an update begins with',
 }
 
 BUDGETS = {

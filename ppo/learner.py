@@ -52,7 +52,7 @@ class Learner:
         self._mean = tf.placeholder(tf.float32, spaces.shape)
         self._std = tf.placeholder(tf.float32, spaces.shape)
         answer = self.policy(inputs_of(self._feeds['observations'], self._mean, self._std))
-        log_probs = answer.distribution.log_prob(self._feeds['actions'])
+        self._log_probs = log_probs = answer.distribution.log_prob(self._feeds['actions'])
         old = self._feeds['log_probs']
         terms = {
             'L_policy': tf.reduce_mean(loss.clipped_surrogate(
@@ -100,7 +100,8 @@ class Learner:
           played: list of `rollouts.Rollout`.
 
         Returns:
-          {name: mean over the gradient steps} of `LOSSES` and gradient_norm.
+          {name: mean over the gradient steps} of `LOSSES` and gradient_norm; kl_lag:
+          mean log ratio of the policies that acted to the one that begins here.
 
         Raises:
           Diverged: one of them is not finite.
@@ -121,6 +122,10 @@ class Learner:
             parameters = self.normalizer.parameters()
             common.update({self._mean: parameters['normalizer/mean'], self._std: parameters['normalizer/std']})
         size = min(training.batch, count)
+        kl_lag = None
+        if training.clip_around == 'newest' and any(rollout.version != self.version for rollout in played):
+            acted, newest = batch.log_probs, self._newest(session, batch, common, size)
+            batch, kl_lag = batch._replace(log_probs=newest), float(np.mean(acted - newest))
         in_pass = count // size
         steps = training.epochs * in_pass or training.gradient_steps
         found = []
@@ -138,11 +143,22 @@ class Learner:
         self.gradient_steps += steps
         self.transitions += count
         means = dict(zip(LOSSES + ('gradient_norm',), [float(value) for value in np.mean(found, axis=0)]))
+        # Before the first step changes it, the policy that learns is the newest.
+        means['kl_lag'] = float(found[0][LOSSES.index('kl')]) if kl_lag is None else kl_lag
         for name, value in means.items():
             if not np.isfinite(value):
                 raise Diverged('%s is not finite after %d transitions: the run has diverged; try a smaller '
                                'training.learning_rate and another --out' % (name, self.transitions))
         return means
+
+    def _newest(self, session, batch, common, size):
+        """Log-probabilities `[n]` of the batch's actions under the policy before its gradient steps."""
+        found = []
+        for start in range(0, len(batch.returns), size):
+            feeds = {self._feeds[name]: getattr(batch, name)[start:start + size] for name in ('observations', 'actions')}
+            feeds.update(common)
+            found.append(session.run(self._log_probs, feeds))
+        return np.concatenate(found)
 
     # What a checkpoint holds.
 

@@ -12,7 +12,7 @@ from runs.record import RESULT_KEYS
 
 NUMBERS = ("last", "best", "best_step", "mean_last_10", "student_steps", "generator_steps", "wall_seconds")
 METRICS = ("accuracy", "score")
-POLICY_TEACHERS = ("ppo", "ppo_epochs")
+POLICY_TEACHERS = ("ppo", "ppo_epochs", "ppo_newest")
 TEACHERS = ("teacher",) + POLICY_TEACHERS  # methods that train a teacher and distil nothing
 NOT_EXPERIMENTS = ("benchmarks", "plots")
 

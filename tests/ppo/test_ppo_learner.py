@@ -86,6 +86,56 @@ def test_the_ratio_begins_at_one_in_spite_of_the_normaliser():
             assert means['L_policy'] == pytest.approx(0., abs=1e-5)
 
 
+def log_probs_of(process, rollout):
+    """Of a rollout's categorical actions under the policy as it is, in double precision; `[T, N]`."""
+    values = {name: np.float64(array) for name, array in process.learner.parameters(process.session).items()}
+    x = np.clip((np.float64(rollout.observations) - values['normalizer/mean']) / values['normalizer/std'], -10., 10.)
+    logits = network(values, x.reshape(-1, 5), 'policy')
+    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return log_probs[np.arange(len(logits)), rollout.actions.reshape(-1)].reshape(rollout.actions.shape)
+
+
+def test_kl_and_clipped_by_their_definitions():
+    """Of actions that were taken with a probability of 1/e each, before the only step."""
+    with Process('categorical', gradient_steps=1, batch=32) as process:
+        for version in range(3):
+            rollout = played('categorical', version, seed=version)
+            before = log_probs_of(process, rollout)
+            means = process.learner.update(process.session, [rollout])
+            ratio = np.exp(before + 1.)
+            assert means['kl'] == means['kl_lag'] == pytest.approx(np.mean(-1. - before), abs=1e-5)
+            assert abs(means['kl']) > .05
+            assert means['clipped'] == np.mean(abs(ratio - 1.) > .2)
+            # The surrogate of no gradient: standardised advantages, which here are the rewards.
+            advantages = (rollout.rewards - rollout.rewards.mean()) / rollout.rewards.std()
+            assert means['L_policy'] == pytest.approx(-np.mean(np.minimum(
+                ratio * advantages, np.clip(ratio, .8, 1.2) * advantages)), abs=1e-5)
+
+
+@pytest.mark.parametrize('batch', [32, 12])
+def test_an_old_rollout_is_clipped_around_the_newest_policy(batch):
+    """Of two rollouts the older one's ratio begins at 1 too, and kl_lag tells how old it was."""
+    with Process('categorical', gradient_steps=1, batch=batch, clip_around='newest', buffer=64) as process:
+        learner, session = process.learner, process.session
+        rollouts = [played('categorical', 0), played('categorical', 1, seed=1)]
+        learner.update(session, [played('categorical', 0, seed=2)])
+        expected = np.mean([-1. - log_probs_of(process, rollout) for rollout in rollouts])
+        means = learner.update(session, rollouts)
+        assert means['kl_lag'] == pytest.approx(expected, abs=1e-5) and abs(expected) > .05
+        assert means['kl'] == pytest.approx(0., abs=1e-5) and means['clipped'] == 0.
+
+
+def test_rollouts_of_the_newest_version_are_clipped_alike():
+    """In one process there is no lag: the setting changes no bit."""
+    with Process() as one, Process(clip_around='newest') as two:
+        for process in (one, two):
+            for version in range(2):
+                process.learner.update(process.session, [played('gaussian', version, seed=version)])
+        found, expected = two.learner.values(two.session), one.learner.values(one.session)
+        for name in expected:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
 @pytest.mark.parametrize('changes, steps', [(dict(gradient_steps=10), 10), (dict(epochs=3), 12)])
 def test_gradient_steps_and_counters(changes, steps):
     with Process(**changes) as process:
