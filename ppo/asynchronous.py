@@ -12,7 +12,7 @@ import traceback
 from ppo import central, worker
 from ppo.environments import Stopped
 from runs.command import rank_and_size
-from runs.errors import UserError
+from runs.errors import Diverged, UserError
 
 WORKER_TIMEOUT = 10.  # seconds without an answer after which a worker is given up; chosen
 SENDING_SLEEP = 1e-4  # seconds, at most, between two looks at a message that is on its way; chosen
@@ -44,6 +44,9 @@ def run(given, sources, display):
         except Exception as error:
             if watcher:
                 watcher.dismiss()
+            elif isinstance(error, UserError):  # rank 0 says it, and ends all
+                _Follower(comm).send(central.Failed(str(error)))
+                time.sleep(WORKER_TIMEOUT)
             _abort(comm, error)
     finally:
         if watcher:
@@ -160,9 +163,13 @@ def _abort(comm, error):
 def _lead(comm, mpi, given, sources, display):
     from ppo import options
     port, workers = _Leader(comm, mpi), range(1, comm.Get_size())
-    asked = _asked_to_stop()
+    asked, errors = _asked_to_stop(), []
     for seed in given.seeds:
-        result = _train(mpi, port, workers, given, sources, seed, display, asked)
+        try:
+            result = _train(mpi, port, workers, given, sources, seed, display, asked)
+        except Diverged as error:  # the other seeds need not
+            errors.append('seed %d: %s' % (seed, error))
+            continue
         if result is None:
             break
         options.table(display, given, seed, result)
@@ -172,6 +179,9 @@ def _lead(comm, mpi, given, sources, display):
     if asked:
         print('stopped: the same command goes on from the last checkpoint', file=sys.stderr)
         return 128 + asked[0]
+    if errors:
+        print('error: %s' % '; '.join(errors), file=sys.stderr)
+        return 2
     return 0
 
 
@@ -214,8 +224,12 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
                 with display.progress('%s seed %d' % (options.name_of(given), seed), learner.transitions,
                                       total) as bar:
                     learning.start()
-                    actor.run(lambda: bar.update(min(learner.transitions, total), learning.news()),
-                              lambda: bool(asked))
+                    try:
+                        actor.run(lambda: bar.update(min(learner.transitions, total), learning.news()),
+                                  lambda: bool(asked))
+                    except Diverged:
+                        actor.stop_workers()
+                        raise
                 actor.stop_workers()
                 if asked:
                     return None

@@ -13,11 +13,14 @@ from runs.errors import UserError
 FIRST_SLEEP, LONGEST_SLEEP = 2e-5, 1e-3  # seconds, when there is nothing to do; chosen
 FIRST_SECONDS = 60.  # that a worker may take to its first word: imports, slow disks
 CHECK_SECONDS = 1.  # between looks at the workers and calls of `show`
-ALIVE = 'alive'  # what a worker sends while it builds its environments
+ALIVE = 'alive'  # what a worker sends while its environments take their time
 
 #: What a worker sends: of one group of its environments, the observations that want actions and, but for the first
 #: time, what the last actions led to (`environments.Step`).
 Request = collections.namedtuple('Request', 'group observations step')
+
+#: What it sends when it cannot go on: one line of why.
+Failed = collections.namedtuple('Failed', 'why')
 
 #: What it gets: actions `[n, ...]`; None: stop.
 Reply = collections.namedtuple('Reply', 'group actions')
@@ -96,7 +99,7 @@ class Central:
                 back_off.idle()
             elif received[1] is None:
                 left.remove(received[0])
-            elif received[1] == ALIVE:  # it still builds its environments
+            elif received[1] == ALIVE:
                 started = time.monotonic()
             if time.monotonic() - started > self.timeout:
                 raise UserError('the worker of rank %d does not end' % min(left))
@@ -117,6 +120,8 @@ class Central:
             if request == ALIVE:
                 self._owing[source] = time.monotonic()
                 continue
+            if isinstance(request, Failed):
+                raise UserError('%s (the worker of rank %d)' % (request.why, source))
             self._owing.pop(source, None)
             found.append((source, request))
         self._held = []
@@ -196,17 +201,19 @@ class Learning(threading.Thread):
     Attributes:
       published: (parameters, version) of the newest version.
       done: whether the training is finished, or failed.
-      lags: Counter of versions between a rollout and its use; dropped: of
-        rollouts that were too old; seconds: that rank 0 has spent since the last
-        evaluation on inference, on learning (while it does the others), and on
-        waiting for requests.
+      lags: Counter of versions between a rollout and its use, since the last
+        evaluation; dropped: of rollouts that were too old, since then.
+      seconds: that rank 0 has spent on inference, on learning (while it does
+        the others), and on waiting for requests.
     """
 
     def __init__(self, training):
         super().__init__(daemon=True)
         self.training, self.error, self.done = training, None, False
         self.lags, self.dropped = collections.Counter(), 0
-        self.seconds, self._mark = dict.fromkeys(('inference', 'learning', 'waiting'), 0.), time.time()
+        # Two threads count, so nobody sets them back.
+        self.seconds = dict.fromkeys(('inference', 'learning', 'waiting'), 0.)
+        self._mark = time.time(), dict(self.seconds)
         self._rollouts, self._condition, self._stopping = collections.deque(), threading.Condition(), False
         self.queued = 0  # transitions that wait
         self._news = None
@@ -233,7 +240,7 @@ class Learning(threading.Thread):
             self._condition.notify()
 
     def stop(self):
-        """Ends the thread after the update that it is at; raises its error."""
+        """Ends the thread after the gradient step that it is at; raises its error."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
@@ -266,10 +273,10 @@ class Learning(threading.Thread):
         training = self.training.config.training
         with self._condition:
             while count < training.buffer:
-                while not self._rollouts:
-                    if self._stopping:
-                        return None
+                while not (self._rollouts or self._stopping):
                     self._condition.wait()
+                if self._stopping:
+                    return None
                 rollout = self._rollouts.popleft()
                 self.queued -= rollout.rewards.size
                 lag = self.training.learner.version - rollout.version
@@ -282,14 +289,14 @@ class Learning(threading.Thread):
         return played
 
     def _evaluate(self):
-        total, elapsed = sum(self.lags.values()), max(time.time() - self._mark, 1e-9)
+        started, before = self._mark
+        total, elapsed = sum(self.lags.values()), max(time.time() - started, 1e-9)
         row = self.training.evaluate(
-            **{name: seconds / elapsed for name, seconds in self.seconds.items()},
+            **{name: (seconds - before[name]) / elapsed for name, seconds in self.seconds.items()},
             lag_mean=sum(lag * n for lag, n in self.lags.items()) / max(total, 1),
             lag_histogram=[self.lags[lag] / max(total, 1)
                            for lag in range(self.training.config.training.max_version_lag + 1)],
             dropped_rollouts=self.dropped)
         self._news = 'score %.1f, lag %.1f' % (row['score'], row['lag_mean'])
         self.lags.clear()
-        self.dropped, self._mark = 0, time.time()
-        self.seconds.update(dict.fromkeys(self.seconds, 0.))
+        self.dropped, self._mark = 0, (time.time(), dict(self.seconds))

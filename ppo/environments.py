@@ -41,6 +41,8 @@ def make(environment):
     while isinstance(made, gym.wrappers.TimeLimit):  # which is one more `done`
         made = made.env
     if ATARI in environment.id:
+        if len(made.observation_space.shape) != 3:
+            raise UserError('%s shows no frames: name the game without -ram' % environment.id)
         from ppo import atari
         return Simulation(atari.wrapped(made, environment), environment.max_steps or limit // atari.REPEAT)
     limit = environment.max_steps or limit
@@ -171,7 +173,7 @@ class Environments:
       seed: of everything that they draw.
       first: number of the first one among those of all processes.
       stream: name of what they draw.
-      alive: called after each that was made or reset, which may take a while.
+      alive: called after each that was made, reset or stepped, which may take a while.
 
     Rewards of ALE are learnt from by their sign.
     """
@@ -248,6 +250,7 @@ class Environments:
                     episodes.append((simulation.score, simulation.steps))
                 observation = simulation.reset()
             self._observations[i] = observation
+            self._alive()
         if self._clip:
             rewards = np.sign(rewards)
         return Step(self._observations.copy(), rewards, ended, last, episodes)

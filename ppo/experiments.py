@@ -87,7 +87,6 @@ _ATARI = {
     'environment.max_steps': (27000, '108,000 frames, the common cap'),
     'training.buffer': (16384, 'table 6'), 'training.batch': (2048, 'table 6'),
     'training.learning_rate': (1e-3, 'table 6'),
-    'training.evaluate_every': (2000000, 'chosen: in one process an evaluation cuts all games'),
 }
 
 

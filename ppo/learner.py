@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from ppo import loss, rollouts
+from ppo.environments import Stopped
 from ppo.models import ActorCritic
 from ppo.normalizer import Normalizer, Returns, normalised
 from runs import determinism
@@ -88,7 +89,7 @@ class Learner:
             values.update(self.normalizer.parameters())
         return values
 
-    def update(self, session, played):
+    def update(self, session, played, stopped=lambda: False):
         """The gradient steps of one version, then what it has seen into the normaliser.
 
         The moments of the returns come first: the steps learn by them.  With
@@ -98,6 +99,7 @@ class Learner:
 
         Args:
           played: list of `rollouts.Rollout`.
+          stopped: asked before every gradient step.
 
         Returns:
           {name: mean over the gradient steps} of `LOSSES` and gradient_norm; kl_lag:
@@ -105,6 +107,7 @@ class Learner:
 
         Raises:
           Diverged: one of them is not finite.
+          Stopped: `stopped()` said so; what is in memory is no version.
         """
         training = self.training
         batch = rollouts.batch(played, training.gamma, training.lam)
@@ -130,6 +133,8 @@ class Learner:
         steps = training.epochs * in_pass or training.gradient_steps
         found = []
         for step in range(steps):
+            if stopped():
+                raise Stopped
             if step % in_pass == 0:
                 order = determinism.random_state(
                     self.seed, 'batches/%d' % (step // in_pass), self.version).permutation(count)

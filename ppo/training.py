@@ -59,7 +59,7 @@ class Training:
             names += sorted(self.learner.normalizer.parameters())
         self.recording = Recording(record, names, 'score', 'score')
         self.stale = 0  # evaluations since the best one
-        self.stopped = lambda: False  # asked while episodes are played
+        self.stopped = lambda: False  # asked between gradient steps and while episodes are played
         self._losses, self._episodes, self._mark = [], [], None
 
     def start(self, session):
@@ -86,7 +86,7 @@ class Training:
     def learn(self, played):
         """One update with a list of `rollouts.Rollout`; True when an evaluation is due."""
         before = self.learner.transitions
-        self._losses.append(self.learner.update(self.session, played))
+        self._losses.append(self.learner.update(self.session, played, self.stopped))
         self._episodes += [episode for rollout in played for episode in rollout.episodes]
         every = self.config.training.evaluate_every
         return self.learner.transitions // every > before // every or self.finished

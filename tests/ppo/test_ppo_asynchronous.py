@@ -8,9 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ppo import central, worker
+from ppo.environments import Environments
+from ppo.experiments import configuration
 from ppo.rollouts import Rollout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,10 +189,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_saved(tmp_path):
     patch = """
 if rank == 0:
     real = learner.Learner.update
-    def update(self, session, played):
+    def update(self, session, played, *more):
         if self.version == 9:
             played[0].rewards[0, 0] = float('nan')
-        return real(self, session, played)
+        return real(self, session, played, *more)
     learner.Learner.update = update
 """
     run = Run(tmp_path / 'out', *LONG, patch=patch)
@@ -198,6 +201,56 @@ if rank == 0:
     errors = [line for line in error.splitlines() if line.startswith('error: ')]
     assert len(errors) == 1 and 'not finite' in errors[0]
     assert [row['version'] for row in run.rows()] == [4, 8]
+
+
+def test_a_seed_that_diverges_leaves_the_others_alone(tmp_path):
+    patch = """
+if rank == 0:
+    real = learner.Learner.update
+    def update(self, session, played, *more):
+        if self.seed == 0:
+            played[0].rewards[0, 0] = float('nan')
+        return real(self, session, played, *more)
+    learner.Learner.update = update
+"""
+    run = Run(tmp_path / 'out', '--training.transitions', '8192', '--seeds', '0', '1', patch=patch)
+    code, error = run.end(90)
+    errors = [line for line in error.splitlines() if line.startswith('error: ')]
+    assert code == 2 and len(errors) == 1 and errors[0].startswith('error: seed 0: ') and 'not finite' in errors[0]
+    assert not (run.folder / 'result.json').exists()
+    assert (run.folder.parent / 'seed-1/result.json').exists()
+
+
+def test_what_all_workers_lack_is_said_once(tmp_path):
+    patch = """
+if rank:
+    from ppo import environments
+    from runs.errors import UserError
+    def make(environment):
+        raise UserError('the simulator is not installed here')
+    environments.make = make
+"""
+    code, error = Run(tmp_path / 'out', patch=patch).end(30)
+    errors = [line for line in error.splitlines() if line.startswith('error: ')]
+    assert code == 2 and len(errors) == 1, error
+    assert errors[0].startswith('error: the simulator is not installed here (the worker of rank ')
+    assert 'Traceback' not in error
+
+
+def test_a_slow_simulator_is_not_taken_for_a_dead_one(tmp_path):
+    """Sixteen environments of a group, a third of a second each: more than a worker may be silent."""
+    patch = """
+if rank:
+    from ppo import environments
+    real, slow = environments.Simulation.step, list(range(16))
+    def step(self, action):
+        if slow:
+            time.sleep(.3)
+            slow.pop()
+        return real(self, action)
+    environments.Simulation.step = step
+"""
+    assert Run(tmp_path / 'out', '--training.transitions', '8192', patch=patch).end(90) == (0, '')
 
 
 def test_a_mistake_is_said_once(tmp_path):
@@ -253,6 +306,32 @@ def test_environments_are_shared_out(total, parts):
     assert sum(found) == total and len(found) == parts and max(found) - min(found) <= 1
 
 
+class Ended:
+    """A port on whose other side somebody has nothing to do any more."""
+
+    def __init__(self):
+        self.sent = []
+
+    def receive(self):
+        return None
+
+    def send(self, message):
+        self.sent.append(message)
+
+
+def test_every_environment_of_every_worker_has_its_own_episodes():
+    """What the workers begin with is what all environments in one process would."""
+    config, found = configuration('cartpole')[0], []
+    for first, count in ((0, 3), (3, 4)):
+        port = Ended()
+        worker.work(config, 5, count, first, port, 9)
+        found += [message.observations for message in port.sent if message]
+    assert [len(observations) for observations in found] == [2, 1, 2, 2]
+    expected = Environments(config.environment, 7, 5).reset(9)
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    assert len(np.unique(expected, axis=0)) == 7
+
+
 class Training:
     """As much of `training.Training` as the learner's thread sees."""
 
@@ -280,7 +359,6 @@ class Training:
 
 
 def rollout(version, size=4):
-    import numpy as np
     return Rollout(*[np.zeros([size, 1])] * 7, version=version, episodes=[])
 
 
@@ -305,6 +383,22 @@ def test_rollouts_are_used_oldest_first_and_dropped_when_too_old():
     learning.start()
     learning.join(10)
     assert training.learnt == [[3, 1]] and learning.dropped == 2
+
+
+def test_asked_to_stop_the_learner_begins_no_other_update():
+    """Although rollouts for several wait."""
+    training = Training(versions=4)
+    learning, learn = central.Learning(training), training.learn
+
+    def learn_and_be_asked(played):
+        learn(played)
+        learning._stopping = True
+    training.learn = learn_and_be_asked
+    for _ in range(6):
+        learning.put(rollout(0))
+    learning.start()
+    learning.join(10)
+    assert training.learnt == [[0, 0]] and learning.done and learning.is_full
 
 
 def test_the_learners_error_comes_out_where_it_is_asked_for():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ppo.actor import Acted
-from ppo.central import ALIVE, Central, Reply, Request
+from ppo.central import ALIVE, Central, Failed, Reply, Request
 from ppo.environments import RUNNING, TERMINATED, TRUNCATED, Step
 from ppo.experiments import Environment, Experiment, Training
 from ppo.synchronous import Player
@@ -20,10 +20,12 @@ class Actor:
 
     def __init__(self):
         self.newest, self.passes, self.using = None, [], collections.Counter()
+        self.has_room = True
 
     def publish(self, session, parameters, version):
-        self.newest = Slot(version)
-        return True
+        if self.has_room:
+            self.newest = Slot(version)
+        return self.has_room
 
     def begin(self):
         self.using[self.newest.version] += 1
@@ -112,6 +114,16 @@ def test_a_rollout_keeps_its_version_and_the_next_takes_the_newest():
     np.testing.assert_array_equal(rollout.next_values, [[3, 4], [1005, 1006]])
 
 
+def test_a_version_without_a_place_is_published_when_there_is_one():
+    one = central()
+    turn(one, (1, request(0, [1, 2])))
+    one.learning.published, one.actor.has_room = ({}, 1), False
+    turn(one, (1, request(1, [3, 4])))
+    one.actor.has_room = True
+    turn(one, (1, request(2, [5, 6])))
+    assert [version for version, _ in one.actor.passes] == [0, 0, 1]
+
+
 def test_groups_of_two_versions_are_answered_apart():
     one = central()
     turn(one, (1, request(0, [1, 2])))
@@ -161,6 +173,12 @@ def test_a_silent_worker_is_noticed_while_another_keeps_rank_0_busy(monkeypatch)
     clock[0] = 11.
     with pytest.raises(UserError, match='rank 2 has not answered'):
         turn(one, (1, request(0, [5, 6], [0, 0], [RUNNING, RUNNING])))
+
+
+def test_why_a_worker_cannot_go_on_is_said():
+    one = central(workers=(1, 2))
+    with pytest.raises(UserError, match='no such game .the worker of rank 2.'):
+        turn(one, (1, request(0, [1, 2])), (2, Failed('no such game')))
 
 
 def test_a_sign_of_life_puts_the_deadline_off(monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from ppo.actor import Actor
+from ppo.environments import Stopped
 from ppo.experiments import Experiment, Model, Training
 from ppo.learner import Learner
 from ppo.rollouts import Rollout
@@ -156,6 +157,14 @@ def test_a_pass_takes_every_transition_once():
         rollout = played('gaussian')
         process.learner.update(process.session, [rollout])
         assert sorted(seen) == sorted(rollout.rewards.reshape(-1).tolist())
+
+
+def test_asked_to_stop_an_update_ends_at_the_next_gradient_step():
+    with Process(gradient_steps=10) as process:
+        asked = iter([False, False, True])
+        with pytest.raises(Stopped):
+            process.learner.update(process.session, [played('gaussian')], lambda: next(asked))
+        assert next(asked, None) is None and process.learner.version == 0
 
 
 def test_a_loss_that_is_not_finite_stops_before_anything_else():
