@@ -10,6 +10,7 @@
 | R_g    | reset_epochs         | outer epochs between re-initialisations     |
 """
 
+import contextlib
 import math
 
 import numpy as np
@@ -75,9 +76,11 @@ class Distillation:
         self.step = tf.placeholder(tf.int64, [], 'step')
         self._student_optimizer = _Adam(
             'student_adam', config.student, self.schedule.student_steps)
+        self._average = _Average(config.student.average, student.variables)
         self._student_updates = self._build_student_updates(
             self.schedule.n_student if unrolled else 1)
         trained = named(student.variables)
+        trained.update(self._average.variables)
         trained.update(adam_variables(self._student_optimizer))
         if inputs.bank:
             # What is re-initialised together has one optimiser.
@@ -123,8 +126,9 @@ class Distillation:
                       for part in apart]
             by_tower = [tf.gradients(share, variables) for share in shares]
             gradients = [tf.add_n(list(parts)) for parts in zip(*by_tower)]
-            return {'L_distill': batch_mean(apart)}, self._student_optimizer.apply(
-                gradients, variables, self.step + k)
+            return {'L_distill': batch_mean(apart)}, self._average.after(
+                self._student_optimizer.apply(gradients, variables, self.step + k),
+                self.step + k)
         return _in_turn(update, count)
 
     def _build_generator_updates(self, count):
@@ -159,7 +163,9 @@ class Distillation:
         """Draws every first value; the teacher gets its trained weights."""
         session.run(tf.global_variables_initializer())
         self._teacher_state.load(session, teacher_values)
-        self.state.load(session, self.student.initial_values(self.seed))
+        first = self.student.initial_values(self.seed)
+        self.state.load(session, first)
+        self.state.load(session, self._average.renamed(first))
         if self.inputs.bank:
             self.state.load(
                 session, self.inputs.bank.initial_values(self.seed, 0))
@@ -234,6 +240,19 @@ class Distillation:
             setattr(self, name, int(values.pop('counters/' + name)))
         self.state.load(session, values)
 
+    @contextlib.contextmanager
+    def judged(self, session):
+        """The session with the student that is judged, and kept, in place of the one that learns.
+
+        Yields:
+          its values, {name: array}: the average's, where there is one.
+        """
+        learning = session.run(named(self.student.variables))
+        model = self._average.values(session) or learning
+        self.state.load(session, model)
+        yield model
+        self.state.load(session, learning)
+
     def agreement(self):
         """Share of a batch of fresh noise on which both give the same class."""
         _, teachers, _, students = self.towers('agreement noise')
@@ -273,6 +292,47 @@ class _Adam(tf.train.AdamOptimizer):
         # No variable may change while another gradient still reads it.
         with tf.control_dependencies(gradients):
             return self.apply_gradients(zip(gradients, variables))
+
+
+class _Average:
+    """The moving average of the student's weights over its updates.
+
+    After update t (from 0) it keeps a share of min(rate, (1 + t) / (10 + t)) of
+    what it was: it forgets the first updates soon, and spans about a tenth of
+    those so far until `rate` is the limit.
+
+    rate: 0: there is none.
+    """
+
+    PREFIX = 'average/'
+
+    def __init__(self, rate, variables):
+        self._rate, self._of = rate, variables
+        self.variables = {}
+        if rate:
+            with tf.variable_scope('average'):
+                self.variables = {self.PREFIX + v.op.name: tf.get_variable(
+                    v.op.name, v.shape, tf.float32, tf.zeros_initializer(),
+                    use_resource=True, trainable=False) for v in variables}
+
+    def after(self, updated, step):
+        """The operation that takes in what update `step` made of the weights."""
+        if not self._rate:
+            return updated
+        step = tf.cast(step, tf.float32)
+        gained = 1. - tf.minimum(self._rate, (1. + step) / (10. + step))
+        with tf.control_dependencies([updated]):
+            return tf.group(*[average.assign_add(gained * (v - average))
+                              for average, v in zip(self.variables.values(), self._of)])
+
+    def renamed(self, values):
+        """{name: array} of the student's weights as the average's; {} without one."""
+        return {name: values[name[len(self.PREFIX):]] for name in self.variables}
+
+    def values(self, session):
+        """Its weights under the student's names; {} without one."""
+        return {name[len(self.PREFIX):]: array
+                for name, array in session.run(self.variables).items()}
 
 
 def decayed(value, decay, step, steps):

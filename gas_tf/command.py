@@ -134,7 +134,7 @@ def check_value(name, value):
             wanted = 'a whole number from %d on' % (name not in FROM_ZERO)
         elif number < 0 and not name.startswith('objective.'):
             wanted = 'a number from 0 on'
-        elif name == 'teacher.dropout' and number >= 1:
+        elif name in ('teacher.dropout', 'student.average') and number >= 1:
             wanted = 'a share below 1'
         elif name == 'teacher.seed' and number >= 2 ** 32:
             wanted = 'a number below 2^32'

@@ -86,12 +86,13 @@ def _loop(algorithm, session, recording, evaluation, display, title, patience):
                 'images_generated': schedule.batch_size * (
                     step + algorithm.generator_steps)
                 if algorithm.inputs.bank else 0}
-            row.update(evaluation(session, step))
+            with algorithm.judged(session) as model:
+                row.update(evaluation(session, step))
             row.update({name: sum(row[name] for row in losses) / len(losses)
                         for name in losses[0]})
             row.update(algorithm.collapse_measures(session))
             losses = []
-            row = recording.evaluated(step, row, algorithm.values(session))
+            row = recording.evaluated(step, row, algorithm.values(session), model)
             bar.update(step, '%s %s' % (
                 evaluation.metric, evaluation.shown(row[evaluation.metric])))
             warning = collapse.warning(row)

@@ -40,10 +40,10 @@ class Kept:
         self.prefix, self.by, self.least = prefix, by, least
         self.row, self.values = None, {}
 
-    def see(self, row, values, model):
-        """Takes an evaluation's model if it is better."""
+    def see(self, row, model):
+        """Takes an evaluation's model, {name: array}, if it is better."""
         if self.row is None or (row[self.by] < self.row[self.by] if self.least else row[self.by] > self.row[self.by]):
-            self.row, self.values = row, {name: values[name] for name in model}
+            self.row, self.values = row, model
 
 
 class Recording:
@@ -100,13 +100,15 @@ class Recording:
         """Seconds of work so far, those before an interruption included."""
         return self._seconds_before + time.time() - self._started
 
-    def evaluated(self, step, row, values):
+    def evaluated(self, step, row, values, model=None):
         """Records one evaluation and saves the state that it saw.
 
         Args:
           step: student steps so far.
           row: dict for the log, `metric` and `best_by` in it.
           values: the whole training state.
+          model: {name: array} of the model that was evaluated, where it is not
+            a part of the state under its names.
 
         Raises:
           Diverged: a number of the row or the state is not finite; the
@@ -124,7 +126,7 @@ class Recording:
         self._summarise(step, row)
         seen = dict({name: value for name, value in row.items() if isinstance(value, (int, float))}, step=step)
         for kept in self.kept.values():
-            kept.see(seen, values, self.model)
+            kept.see(seen, {name: (model or values)[name] for name in self.model})
         arrays = dict(values)
         for kept in self.kept.values():
             arrays.update({kept.prefix + name: array for name, array in kept.values.items()})

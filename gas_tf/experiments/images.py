@@ -42,6 +42,10 @@ class Student:
         'cosine', 'of the learning rate over the student steps: cosine '
         'to zero, or late, a line to zero over the last fifth',
         'chosen, none is stated: see CLAIMS.md')
+    average: float = setting(
+        0., 'share that a moving average of the weights, judged and kept in '
+        'their place, keeps of itself at an update (0: none)',
+        'none is stated')
 
 
 @described
@@ -119,6 +123,7 @@ STATED = dict({
     'schedule.reset_every': (40000, 'appendix A.3.1; section 5.2.2 says 4,000'),
     'schedule.reset_in_turn': (False, 'algorithm 1'),
     'objective.gamma': (0.4, 'stated for CIFAR-10 (section 5.2.3)'),
+    'student.average': (0., 'none is stated'),
 }, **dict.fromkeys(DECAYS, ('constant', 'no decay is stated')))
 
 METHODS = {
@@ -157,6 +162,10 @@ METHOD_DESCRIPTIONS = {
     'noise': 'pixels from N(0, 1), KL to the teacher',
 }
 
+#: What long runs had before an average of the student's weights took the decays' place.
+LATE = dict(dict.fromkeys(DECAYS, 'late'), **{'student.average': 0.})
+COSINE = dict(dict.fromkeys(DECAYS, 'cosine'), **{'student.average': 0.})
+
 #: What each choice of `gas` is worth: what is changed, for the budgets `ablation` and `quick`.
 SHORT_ABLATIONS = {
     'gas_gamma_0': {'objective.gamma': 0.},
@@ -173,7 +182,7 @@ SHORT_ABLATIONS = {
     'gas_n_20_4': {'schedule.n_student': 20, 'schedule.n_generator': 4},
     'gas_n_20_20': {'schedule.n_student': 20},
     'gas_reset_1000': {'schedule.reset_every': 1000},
-    'gas_late': dict.fromkeys(DECAYS, 'late'),
+    'gas_late': LATE,
     'gas_pixels': {'generator.output': 'pixels'},
     'gas_fan_in': {'generator.stddev': 0.},
     'gas_dcgan': {'generator.shape': 'dcgan', 'generator.widths': (128, 64)},
@@ -194,11 +203,11 @@ SHORT_ABLATIONS = {
         'schedule.n_generator': 1, 'schedule.reset_every': 0},
 }
 
-#: The same for the budget `long`, which decays late.
+#: The same for the budget `long`, which decays nothing and averages.
 LONG_ABLATIONS = {
-    'gas_cosine': dict.fromkeys(DECAYS, 'cosine'),
-    'gas_cosine_generator_rate_kept': dict(
-        dict.fromkeys(DECAYS, 'cosine'), **{'generator.decay': 'constant'}),
+    'gas_late_gamma_kept': dict(LATE, **{'objective.gamma_decay': 'constant'}),
+    'gas_cosine': COSINE,
+    'gas_cosine_generator_rate_kept': dict(COSINE, **{'generator.decay': 'constant'}),
 }
 ABLATIONS = dict(SHORT_ABLATIONS, **LONG_ABLATIONS)
 METHODS.update({
@@ -218,7 +227,8 @@ LONG_RUNS = dict({
     'schedule.reset_every': (4000, 'section 5.2.2; appendix A.3.1 says 40,000'),
     'schedule.reset_in_turn': (
         True, 'chosen: algorithm 1 renews all at once; see CLAIMS.md'),
-}, **dict.fromkeys(DECAYS, ('late', 'chosen for long runs; see CLAIMS.md')))
+    'student.average': (0.9995, 'chosen for long runs; see CLAIMS.md'),
+}, **dict.fromkeys(DECAYS, ('constant', 'no decay is stated')))
 
 BUDGETS = {
     'mnist': {

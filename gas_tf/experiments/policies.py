@@ -28,6 +28,10 @@ class Student:
         'constant', 'of the learning rate over the student steps: cosine '
         'to zero, or late, a line to zero over the last fifth',
         'no decay is stated')
+    average: float = setting(
+        0., 'share that a moving average of the weights, judged and kept in '
+        'their place, keeps of itself at an update (0: none)',
+        'none is stated')
 
 
 @described

@@ -1,4 +1,7 @@
-"""The committed records stand under the names that have their settings now."""
+"""The committed records stand under the names that have their settings now.
+
+A setting that a record is too old to know has its default there, which changes nothing.
+"""
 
 import json
 
@@ -26,3 +29,6 @@ def test_a_record_has_the_settings_of_its_name():
         assert len(recorded) > 20, run.folder
         now = json.loads(json.dumps({name: values[name] for name in recorded}))
         assert recorded == now, run.folder
+        first = settings.flatten(type(config)())
+        for name in set(values) - set(run.fields):
+            assert values[name] == first[name], (run.folder, name)

@@ -105,8 +105,8 @@ def test_real_inputs_are_normalised(teacher, monkeypatch):
 
 @pytest.mark.parametrize('changes', [
     {}, {'generator.count': 4, 'generator.standardised': True}, {'inputs': 'noise'}, {'inputs': 'real'},
-    {'student.decay': 'cosine', 'generator.decay': 'cosine', 'objective.gamma_decay': 'cosine'}],
-    ids=['gas', 'normalised', 'noise', 'real', 'decay'])
+    {'student.decay': 'cosine', 'generator.decay': 'cosine', 'objective.gamma_decay': 'cosine'},
+    {'student.average': .9}], ids=['gas', 'normalised', 'noise', 'real', 'decay', 'average'])
 def test_unrolled_updates_have_the_same_bits(teacher, changes, monkeypatch):
     real = np.random.RandomState(1).randn(50, *teacher.spaces.shape).astype(np.float32)
     monkeypatch.setattr(trajectories, 'collect', lambda *_: real)
