@@ -103,7 +103,8 @@ class Learner:
 
         Returns:
           {name: mean over the gradient steps} of `LOSSES` and gradient_norm; kl_lag:
-          mean log ratio of the policies that acted to the one that begins here.
+          mean log ratio of the policies that acted to the one that begins here;
+          explained: share of the returns' variance that the values foretold.
 
         Raises:
           Diverged: one of them is not finite.
@@ -116,6 +117,7 @@ class Learner:
             self._value_head.load(session, self.policy.rescaled(
                 self._value_head.values(session), *self.returns.moments))
         count = len(batch.returns)
+        explained = 1. - float(np.var(batch.advantages) / max(np.var(batch.returns), 1e-12))
         batch = batch._replace(advantages=loss.standardised(batch.advantages))
         rate = training.learning_rate
         if training.decay == 'linear':
@@ -149,6 +151,7 @@ class Learner:
         self.transitions += count
         means = dict(zip(LOSSES + ('gradient_norm',), [float(value) for value in np.mean(found, axis=0)]))
         # Before the first step changes it, the policy that learns is the newest.
+        means['explained'] = explained
         means['kl_lag'] = float(found[0][LOSSES.index('kl')]) if kl_lag is None else kl_lag
         for name, value in means.items():
             if not np.isfinite(value):

@@ -262,6 +262,16 @@ def test_the_learning_rate(decay, rates):
         assert seen == pytest.approx(rates)
 
 
+def test_how_much_of_the_returns_the_values_foretold():
+    """Every episode is one action long: a return is its reward, and what is missed is reward - value."""
+    with Process() as process:
+        rollout = played('gaussian')
+        values = (.5 * rollout.rewards + 7.).astype(np.float32)
+        assert process.learner.update(process.session, [rollout._replace(values=values)])['explained'] == pytest.approx(
+            .75, abs=1e-4)
+        assert process.learner.update(process.session, [rollout])['explained'] == pytest.approx(0., abs=1e-5)
+
+
 def test_the_value_function_learns_its_targets():
     with Process(epochs=20, learning_rate=.03, value_targets='raw') as process:
         rollout = played('gaussian')._replace(rewards=np.full([8, 4], 3., np.float32))
