@@ -237,15 +237,33 @@ if rank:
     assert 'Traceback' not in error
 
 
+def test_the_workers_share_the_environments_out(tmp_path):
+    """By their numbers, from which their episodes are drawn: each is one worker's."""
+    patch = """
+if rank:
+    from ppo import environments
+    real = environments.Environments.reset
+    def reset(self, step):
+        with open(%r + '/rank-%%d' %% rank, 'a') as file:
+            print(self.first, len(self), file=file)
+        return real(self, step)
+    environments.Environments.reset = reset
+""" % str(tmp_path)
+    assert Run(tmp_path / 'out', '--training.transitions', '8192', patch=patch).end(90)[0] == 0
+    parts = [[int(word) for word in line.split()] for rank in (1, 2)
+             for line in (tmp_path / ('rank-%d' % rank)).read_text().splitlines()]
+    assert parts == [[0, 16], [16, 16], [32, 16], [48, 16]]
+
+
 def test_a_slow_simulator_is_not_taken_for_a_dead_one(tmp_path):
-    """Sixteen environments of a group, a third of a second each: more than a worker may be silent."""
+    """Sixteen environments of a group, half a second each: twice as long as a worker may be silent."""
     patch = """
 if rank:
     from ppo import environments
     real, slow = environments.Simulation.step, list(range(16))
     def step(self, action):
         if slow:
-            time.sleep(.3)
+            time.sleep(.5)
             slow.pop()
         return real(self, action)
     environments.Simulation.step = step

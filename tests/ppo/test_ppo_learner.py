@@ -97,16 +97,17 @@ def log_probs_of(process, rollout):
 
 
 def test_kl_and_clipped_by_their_definitions():
-    """Of actions that were taken with a probability of 1/e each, before the only step."""
+    """Of actions whose probabilities were others when they were taken, before the only step."""
     with Process('categorical', gradient_steps=1, batch=32) as process:
         for version in range(3):
-            rollout = played('categorical', version, seed=version)
+            old = np.random.RandomState(version).uniform(-2.5, -.5, [8, 4]).astype(np.float32)
+            rollout = played('categorical', version, seed=version)._replace(log_probs=old)
             before = log_probs_of(process, rollout)
             means = process.learner.update(process.session, [rollout])
-            ratio = np.exp(before + 1.)
-            assert means['kl'] == means['kl_lag'] == pytest.approx(np.mean(-1. - before), abs=1e-5)
+            ratio = np.exp(before - old)
+            assert means['kl'] == means['kl_lag'] == pytest.approx(np.mean(old - before), abs=1e-5)
             assert abs(means['kl']) > .05
-            assert means['clipped'] == np.mean(abs(ratio - 1.) > .2)
+            assert means['clipped'] == np.mean(abs(ratio - 1.) > .2) > np.mean(abs(ratio - 1.) > .4) > 0.
             # The surrogate of no gradient: standardised advantages, which here are the rewards.
             advantages = (rollout.rewards - rollout.rewards.mean()) / rollout.rewards.std()
             assert means['L_policy'] == pytest.approx(-np.mean(np.minimum(
