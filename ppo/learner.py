@@ -112,29 +112,58 @@ class Learner:
         """
         training = self.training
         batch = rollouts.batch(played, training.gamma, training.lam)
+        explained = 1. - np.var(batch.advantages) / max(np.var(batch.returns), 1e-12)
         if self.returns:
             self.returns.update(batch.returns)
             self._value_head.load(session, self.policy.rescaled(
                 self._value_head.values(session), *self.returns.moments))
-        count = len(batch.returns)
-        explained = 1. - float(np.var(batch.advantages) / max(np.var(batch.returns), 1e-12))
         batch = batch._replace(advantages=loss.standardised(batch.advantages))
+        common = self._common_feeds()
+        acted = batch.log_probs
+        if training.clip_around == 'newest' and any(rollout.version != self.version for rollout in played):
+            batch = batch._replace(log_probs=self._newest_log_probs(session, batch, common))
+        found = self._gradient_steps(session, batch, common, stopped)
+        if self.normalizer:
+            self.normalizer.update(batch.observations)
+        self.version += 1
+        self.gradient_steps += len(found)
+        self.transitions += len(acted)
+        means = dict(zip(LOSSES + ('gradient_norm',), np.mean(found, axis=0)), explained=explained)
+        # Of the two parts one is 0: the first step's policy is the newest, and either it or what acted is `old`.
+        means['kl_lag'] = np.mean(acted - batch.log_probs) + found[0][LOSSES.index('kl')]
+        for name, value in means.items():
+            if not np.isfinite(value):
+                raise Diverged('%s is not finite after %d transitions: the run has diverged; try a smaller '
+                               'training.learning_rate and another --out' % (name, self.transitions))
+        return {name: float(value) for name, value in means.items()}
+
+    def _common_feeds(self):
+        """What all gradient steps of an update are fed: the rate and the normaliser."""
+        training = self.training
         rate = training.learning_rate
         if training.decay == 'linear':
             rate *= max(0., 1. - self.transitions / training.transitions)
-        common = {self._rate: rate}
+        feeds = {self._rate: rate}
         if self.normalizer:
             parameters = self.normalizer.parameters()
-            common.update({self._mean: parameters['normalizer/mean'], self._std: parameters['normalizer/std']})
-        size = min(training.batch, count)
-        kl_lag = None
-        if training.clip_around == 'newest' and any(rollout.version != self.version for rollout in played):
-            acted, newest = batch.log_probs, self._newest(session, batch, common, size)
-            batch, kl_lag = batch._replace(log_probs=newest), float(np.mean(acted - newest))
+            feeds.update({self._mean: parameters['normalizer/mean'], self._std: parameters['normalizer/std']})
+        return feeds
+
+    def _newest_log_probs(self, session, batch, common):
+        """Log-probabilities `[n]` of the batch's actions under the policy before its gradient steps."""
+        size, found = self.training.batch, []
+        for start in range(0, len(batch.returns), size):
+            feeds = {self._feeds[name]: getattr(batch, name)[start:start + size] for name in ('observations', 'actions')}
+            feeds.update(common)
+            found.append(session.run(self._log_probs, feeds))
+        return np.concatenate(found)
+
+    def _gradient_steps(self, session, batch, common, stopped):
+        """`LOSSES` and gradient_norm of each, before it."""
+        training, count = self.training, len(batch.returns)
+        size, found = min(training.batch, count), []
         in_pass = count // size
-        steps = training.epochs * in_pass or training.gradient_steps
-        found = []
-        for step in range(steps):
+        for step in range(training.epochs * in_pass or training.gradient_steps):
             if stopped():
                 raise Stopped
             if step % in_pass == 0:
@@ -144,29 +173,7 @@ class Learner:
             feeds = {self._feeds[name]: getattr(batch, name)[chosen] for name in self._feeds}
             feeds.update(common)
             found.append(session.run(self._update, feeds)[0])
-        if self.normalizer:
-            self.normalizer.update(batch.observations)
-        self.version += 1
-        self.gradient_steps += steps
-        self.transitions += count
-        means = dict(zip(LOSSES + ('gradient_norm',), [float(value) for value in np.mean(found, axis=0)]))
-        # Before the first step changes it, the policy that learns is the newest.
-        means['explained'] = explained
-        means['kl_lag'] = float(found[0][LOSSES.index('kl')]) if kl_lag is None else kl_lag
-        for name, value in means.items():
-            if not np.isfinite(value):
-                raise Diverged('%s is not finite after %d transitions: the run has diverged; try a smaller '
-                               'training.learning_rate and another --out' % (name, self.transitions))
-        return means
-
-    def _newest(self, session, batch, common, size):
-        """Log-probabilities `[n]` of the batch's actions under the policy before its gradient steps."""
-        found = []
-        for start in range(0, len(batch.returns), size):
-            feeds = {self._feeds[name]: getattr(batch, name)[start:start + size] for name in ('observations', 'actions')}
-            feeds.update(common)
-            found.append(session.run(self._log_probs, feeds))
-        return np.concatenate(found)
+        return found
 
     # What a checkpoint holds.
 
