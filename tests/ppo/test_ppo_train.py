@@ -93,10 +93,10 @@ def test_ten_passes_have_a_folder_of_their_own(tmp_path):
 def test_a_seed_that_diverges_leaves_the_others(tmp_path):
     patch = """
 real = learner.Learner.update
-def update(self, session, played):
+def update(self, session, played, *more):
     if self.seed == 0:
         played[0].rewards[0, 0] = float('nan')
-    return real(self, session, played)
+    return real(self, session, played, *more)
 learner.Learner.update = update
 """
     code, said, error = run(tmp_path, '--seeds', '0', '1', patch=patch)
