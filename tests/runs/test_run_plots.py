@@ -6,7 +6,8 @@ import pytest
 from synthetic_records import PAGE, block, cells, groups_of, make_run, policy, run_report
 
 from gas_tf.experiments import images
-from runs import curves, plots
+from ppo import experiments as training
+from runs import curves, learning_curves, plots, published
 from runs.plots import plot_path
 
 
@@ -19,6 +20,11 @@ def test_methods_are_told_apart_by_colour(results, methods):
     styles = plots._styles(curves.curves(groups_of(results)))
     assert set(styles) == set(methods)
     assert len({colour for colour, _ in styles.values()}) == len(methods)
+
+
+def test_every_way_to_train_a_teacher_has_a_colour():
+    assert set(learning_curves.COLOURS) == set(published.POLICY_TEACHERS) == set(training.METHODS)
+    assert len(set(learning_curves.COLOURS.values())) == len(training.METHODS)
 
 
 def test_learning_curves_are_drawn_once(results, tmp_path):
