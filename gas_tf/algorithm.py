@@ -11,13 +11,13 @@
 """
 
 import contextlib
-import math
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from gas_tf import collapse
 from gas_tf.objectives import batch_mean, distillation, generator_terms
+from gas_tf.optimisation import Adam, Average, decayed
 from ppo.distributions import Categorical
 from runs.errors import UserError
 from runs.state import State, adam_start, adam_variables, named
@@ -74,9 +74,9 @@ class Distillation:
         self.objective = config.objective
         self.student_steps = self.generator_steps = self.resets = 0
         self.step = tf.placeholder(tf.int64, [], 'step')
-        self._student_optimizer = _Adam(
+        self._student_optimizer = Adam(
             'student_adam', config.student, self.schedule.student_steps)
-        self._average = _Average(config.student.average, student.variables)
+        self._average = Average(config.student.average, student.variables)
         self._student_updates = self._build_student_updates(
             self.schedule.n_student if unrolled else 1)
         trained = named(student.variables)
@@ -87,7 +87,7 @@ class Distillation:
             self.groups = [[generator] for generator in inputs.bank.generators] \
                 if self.schedule.reset_in_turn else [inputs.bank.generators]
             self._generator_optimizers = [
-                _Adam('generator_adam' + ('_%d' % i if self.schedule.reset_in_turn else ''),
+                Adam('generator_adam' + ('_%d' % i if self.schedule.reset_in_turn else ''),
                       config.generator, self.schedule.generator_steps)
                 for i in range(len(self.groups))]
             self._generator_updates = self._build_generator_updates(
@@ -248,10 +248,10 @@ class Distillation:
           its values, {name: array}: the average's, where there is one.
         """
         learning = session.run(named(self.student.variables))
-        model = self._average.values(session) or learning
-        self.state.load(session, model)
-        yield model
-        self.state.load(session, learning)
+        average = self._average.values(session)
+        self.state.load(session, average)
+        yield average or learning
+        self.state.load(session, {name: learning[name] for name in average})
 
     def agreement(self):
         """Share of a batch of fresh noise on which both give the same class."""
@@ -270,82 +270,6 @@ class Distillation:
     def samples(self, session):
         """Inputs of fixed noise: list over sub-batches of `[b, ...]`."""
         return session.run(self._monitor['inputs'], {self.step: 0})
-
-
-class _Adam(tf.train.AdamOptimizer):
-    """Adam at a rate that may go down to zero.
-
-    Args:
-      name: of its variables.
-      network: settings with `learning_rate` and `decay`.
-      steps: of the whole run.
-    """
-
-    def __init__(self, name, network, steps):
-        # TensorFlow asks for the rate at every `apply_gradients`.
-        super().__init__(lambda: decayed(
-            network.learning_rate, network.decay, self._step, steps), name=name)
-
-    def apply(self, gradients, variables, step):
-        """The operation of one update."""
-        self._step = step
-        # No variable may change while another gradient still reads it.
-        with tf.control_dependencies(gradients):
-            return self.apply_gradients(zip(gradients, variables))
-
-
-class _Average:
-    """The moving average of the student's weights over its updates.
-
-    After update t (from 0) it keeps a share of min(rate, (1 + t) / (10 + t)) of
-    what it was: it forgets the first updates soon, and spans about a tenth of
-    those so far until `rate` is the limit.
-
-    rate: 0: there is none.
-    """
-
-    PREFIX = 'average/'
-
-    def __init__(self, rate, variables):
-        self._rate, self._of = rate, variables
-        self.variables = {}
-        if rate:
-            with tf.variable_scope('average'):
-                self.variables = {self.PREFIX + v.op.name: tf.get_variable(
-                    v.op.name, v.shape, tf.float32, tf.zeros_initializer(),
-                    use_resource=True, trainable=False) for v in variables}
-
-    def after(self, updated, step):
-        """The operation that takes in what update `step` made of the weights."""
-        if not self._rate:
-            return updated
-        step = tf.cast(step, tf.float32)
-        gained = 1. - tf.minimum(self._rate, (1. + step) / (10. + step))
-        with tf.control_dependencies([updated]):
-            return tf.group(*[average.assign_add(gained * (v - average))
-                              for average, v in zip(self.variables.values(), self._of)])
-
-    def renamed(self, values):
-        """{name: array} of the student's weights as the average's; {} without one."""
-        return {name: values[name[len(self.PREFIX):]] for name in self.variables}
-
-    def values(self, session):
-        """Its weights under the student's names; {} without one."""
-        return {name[len(self.PREFIX):]: array
-                for name, array in session.run(self.variables).items()}
-
-
-def decayed(value, decay, step, steps):
-    """`value`, or what a way down to zero leaves of it at a step of `steps`.
-
-    'cosine': half a wave; 'late': a straight line over the last fifth.
-    """
-    if decay == 'constant':
-        return value
-    share = tf.cast(step, tf.float32) / steps
-    if decay == 'late':
-        return value * tf.minimum(1., 5. * (1. - share))
-    return value * 0.5 * (1. + tf.cos(math.pi * share))
 
 
 def _in_turn(update, count):

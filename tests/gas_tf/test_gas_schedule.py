@@ -8,7 +8,8 @@ import tensorflow.compat.v1 as tf
 from tiny_algorithm import configured
 
 from gas_tf import experiments
-from gas_tf.algorithm import Distillation, check_schedule, decayed
+from gas_tf.algorithm import Distillation, check_schedule
+from gas_tf.optimisation import decayed
 from runs import determinism
 from runs.errors import UserError
 
