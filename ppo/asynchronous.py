@@ -176,13 +176,12 @@ def _lead(comm, mpi, given, sources, display):
     for rank in workers:
         port.send(rank, None)
     port.flush()
+    if errors:
+        print('error: %s' % '; '.join(errors), file=sys.stderr)
     if asked:
         print('stopped: the same command goes on from the last checkpoint', file=sys.stderr)
         return 128 + asked[0]
-    if errors:
-        print('error: %s' % '; '.join(errors), file=sys.stderr)
-        return 2
-    return 0
+    return 2 if errors else 0
 
 
 def _asked_to_stop():
