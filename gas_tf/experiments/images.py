@@ -162,10 +162,6 @@ METHOD_DESCRIPTIONS = {
     'noise': 'pixels from N(0, 1), KL to the teacher',
 }
 
-#: What long runs had before an average of the student's weights took the decays' place.
-LATE = dict(dict.fromkeys(DECAYS, 'late'), **{'student.average': 0.})
-COSINE = dict(dict.fromkeys(DECAYS, 'cosine'), **{'student.average': 0.})
-
 #: What each choice of `gas` is worth: what is changed, for the budgets `ablation` and `quick`.
 SHORT_ABLATIONS = {
     'gas_gamma_0': {'objective.gamma': 0.},
@@ -182,7 +178,7 @@ SHORT_ABLATIONS = {
     'gas_n_20_4': {'schedule.n_student': 20, 'schedule.n_generator': 4},
     'gas_n_20_20': {'schedule.n_student': 20},
     'gas_reset_1000': {'schedule.reset_every': 1000},
-    'gas_late': LATE,
+    'gas_late': dict.fromkeys(DECAYS, 'late'),
     'gas_pixels': {'generator.output': 'pixels'},
     'gas_fan_in': {'generator.stddev': 0.},
     'gas_dcgan': {'generator.shape': 'dcgan', 'generator.widths': (128, 64)},
@@ -203,11 +199,18 @@ SHORT_ABLATIONS = {
         'schedule.n_generator': 1, 'schedule.reset_every': 0},
 }
 
+
+def _decaying(way, *what):
+    """Decays in place of the average of the student's weights."""
+    return dict(dict.fromkeys(what, way), **{'student.average': 0.})
+
+
 #: The same for the budget `long`, which decays nothing and averages.
 LONG_ABLATIONS = {
-    'gas_late_gamma_kept': dict(LATE, **{'objective.gamma_decay': 'constant'}),
-    'gas_cosine': COSINE,
-    'gas_cosine_generator_rate_kept': dict(COSINE, **{'generator.decay': 'constant'}),
+    'gas_late': _decaying('late', *DECAYS),
+    'gas_late_gamma_kept': _decaying('late', 'student.decay', 'generator.decay'),
+    'gas_cosine': _decaying('cosine', *DECAYS),
+    'gas_cosine_generator_rate_kept': _decaying('cosine', 'objective.gamma_decay', 'student.decay'),
 }
 ABLATIONS = dict(SHORT_ABLATIONS, **LONG_ABLATIONS)
 METHODS.update({
