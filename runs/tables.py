@@ -2,7 +2,7 @@
 
 import os
 
-from runs import learning_curves, policy_scores, summary
+from runs import disagreements, learning_curves, policy_scores, summary
 from runs.claims import claims_table
 from runs.errors import UserError
 from runs.markdown import code, table
@@ -11,8 +11,8 @@ from runs.published import read_benchmarks, read_runs
 from runs.summary import ABLATION, BASE
 
 NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
-         "ablations:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
-KINDS = ("results", "plots", "samples", "ablations")  # of which there is one for an experiment too
+         "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
+KINDS = ("results", "plots", "samples", "ablations", "disagreements")  # of which there is one for an experiment too
 
 LEGEND = (
     "last: at the last evaluation; best: at the evaluation with the highest {best_by}; ±: the standard deviation over "
@@ -60,6 +60,8 @@ class Blocks:
             return self._policies()
         if kind == "ablations":
             return self._ablations(experiment)
+        if kind == "disagreements":
+            return disagreements.block(experiment, self.of(experiment))
         if colon:
             if not self.of(experiment):
                 return "No run of {} is recorded yet.".format(code(experiment))
