@@ -10,7 +10,7 @@ from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
 from runs.summary import ABLATION, BASE
 
-NAMES = ("results", "results:EXPERIMENT", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
+NAMES = ("results", "results:EXPERIMENT", "everything", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
          "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
 KINDS = ("results", "plots", "samples", "ablations", "disagreements")  # of which there is one for an experiment too
 
@@ -43,7 +43,8 @@ class Blocks:
         return sorted({group.experiment for group in self.groups})
 
     def of(self, experiment):
-        return [group for group in self.groups if group.experiment == experiment]
+        """An experiment's methods without those that only try what a choice is worth."""
+        return [group for group in self.groups if group.experiment == experiment and not group.is_ablation]
 
     def render(self, name):
         """The Markdown of a block. Raises UserError, one line, for an unknown name."""
@@ -61,7 +62,8 @@ class Blocks:
         if kind == "ablations":
             return self._ablations(experiment)
         if kind == "disagreements":
-            return disagreements.block(experiment, self.of(experiment))
+            return disagreements.block(experiment, [
+                group for group in self.groups if group.experiment == experiment])
         if colon:
             if not self.of(experiment):
                 return "No run of {} is recorded yet.".format(code(experiment))
@@ -70,10 +72,13 @@ class Blocks:
             return "No run is recorded yet."
         if kind == "commands":
             return commands(self.groups)
-        shown = self.experiments()
+        of = self.of
+        if kind == "everything":
+            kind, of = "results", lambda one: [group for group in self.groups if group.experiment == one]
+        shown = [one for one in self.experiments() if of(one)]
         if kind == "results":  # scores have tables of their own
-            shown = [one for one in shown if self.of(one)[0].metric != "score"] or shown
-        parts = [self._of_experiment(kind, self.of(one)) for one in shown]
+            shown = [one for one in shown if of(one)[0].metric != "score"] or shown
+        parts = [self._of_experiment(kind, of(one)) for one in shown]
         if kind != "plots":
             parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(shown, parts)]
         return "\n\n".join(parts)

@@ -161,6 +161,13 @@ def test_no_other_block_shows_an_ablation(results):
     make_run(results, "gas")
     for name in ("results", "claims", "plots", "samples", "commands"):
         assert "ablation" not in block(results, name)
+    tried = {"student.decay": {"value": "cosine", "source": "ablation"}}
+    for method in ("gas_old", "gas_older"):
+        (make_run(results, method, budget="long", fields=tried) / "samples.png").write_bytes(b"")
+    for name in ("results", "results:mnist", "plots", "samples"):
+        assert "gas_old" not in block(results, name)
+    for name in ("everything", "commands"):
+        assert "gas_old" in block(results, name) and "`gas`" in block(results, "everything")
     assert block(results, "ablations:digits") == "No ablation of `digits` is recorded yet."
     with pytest.raises(UserError, match="ablations"):
         block(results, "ablations")
