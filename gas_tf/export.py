@@ -27,7 +27,7 @@ from ppo.teacher import COMMITTED, read_teacher
 from runs import settings
 from runs.command import Parser, guarded
 from runs.errors import UserError
-from runs.files import atomic_write, read_json, user_errors
+from runs.files import atomic_write, exists, read_json, user_errors
 from runs.recording import best_model
 
 SIDE = 32  # of the images that the networks take
@@ -81,7 +81,7 @@ def _teacher(run, recorded):
     experiment = run.resolve().parent.parent
     wanted = recorded['teacher.fingerprint']['value']
     for folder in (recorded['teacher']['value'], COMMITTED / experiment.name, experiment / 'ppo' / 'seed-0'):
-        if folder and (Path(folder) / 'teacher.json').exists():
+        if folder and exists(Path(folder) / 'teacher.json'):
             teacher = read_teacher(folder)
             if teacher.fingerprint == wanted:
                 return teacher
@@ -149,7 +149,7 @@ def export(run, form, to=None):
     """
     path = Path(to or Path(run) / {'npz': 'student.npz', 'savedmodel': 'student'}[form])
     values = best_student(run)
-    if path.exists():
+    if exists(path):
         raise UserError('%s is there already: remove it, or give another --to' % path)
     {'npz': write_npz, 'savedmodel': write_savedmodel}[form](path, *values)
     return path

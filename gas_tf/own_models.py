@@ -18,6 +18,7 @@ from runs import devices
 from runs.checkpoint import fingerprint
 from runs.display import Display
 from runs.errors import UserError
+from runs.files import exists
 from runs.record import Record
 from runs.recording import best_model
 
@@ -118,7 +119,7 @@ def save(path, student, values, input_shape, mean=0., std=1.):
     """
     path, shape = Path(path), _shape(input_shape)
     mean, std = _scale(mean, std, shape)
-    if path.exists():
+    if exists(path):
         raise UserError('%s is there already: remove it, or give another path' % path)
 
     def build():

@@ -30,6 +30,7 @@ from ppo.training import std
 from runs import settings
 from runs.display import duration
 from runs.errors import UserError
+from runs.files import exists
 from runs.record import Record, is_locked
 
 #: Sub-batches of a batch: towers that fill two cores, few enough for networks
@@ -194,7 +195,7 @@ class Task:
         said = False
         while True:
             for folder in (COMMITTED / experiment, own):
-                if (folder / 'teacher.json').exists():
+                if exists(folder / 'teacher.json'):
                     return folder
             if is_locked(own):  # another process trains it
                 if not said:

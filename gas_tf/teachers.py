@@ -19,7 +19,7 @@ from gas_tf.networks.lenet import LeNet
 from runs import determinism, settings
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
-from runs.files import atomic_write, json_text, user_errors
+from runs.files import atomic_write, exists, json_text, user_errors
 from runs.record import Record
 from runs.recording import Recording
 from runs.state import State, adam_variables, named
@@ -93,7 +93,7 @@ def read(folder):
       UserError: the weights are not those that `teacher.json` names.
     """
     folder = Path(folder)
-    if not (folder / 'teacher.json').exists():
+    if not exists(folder / 'teacher.json'):
         return None
     try:
         facts = json.loads((folder / 'teacher.json').read_text())

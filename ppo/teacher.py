@@ -14,7 +14,7 @@ from ppo.spaces import Actions, Spaces
 from runs import settings
 from runs.checkpoint import fingerprint
 from runs.errors import UserError
-from runs.files import atomic_write, json_text, user_errors
+from runs.files import atomic_write, exists, json_text, user_errors
 
 #: Teachers that come with the repository.
 COMMITTED = Path(__file__).resolve().parent.parent / 'runs' / 'teachers'
@@ -53,7 +53,7 @@ def write_teacher(directory, config, spaces, values, scores, commit):
 def find(name):
     """The folder of a committed teacher, by its experiment's name, or of a run."""
     for folder in (Path(name), COMMITTED / name):
-        if (folder / 'teacher.json').exists():
+        if exists(folder / 'teacher.json'):
             return folder
     known = sorted(path.parent.name for path in COMMITTED.glob('*/teacher.json')
                    if 'actions' in json.loads(path.read_text()))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 
 from runs.errors import UserError
 
@@ -22,6 +23,12 @@ def user_errors(action):
         yield
     except OSError as error:
         raise UserError("{}: {}".format(action.replace("\n", " "), reason(error))) from error
+
+
+def exists(path):
+    """Whether something is there. Raises UserError where that cannot be told."""
+    with user_errors("cannot read {}".format(path)):
+        return pathlib.Path(path).exists()
 
 
 def fsync_directory(directory):

@@ -8,7 +8,7 @@ import shutil
 import sys
 
 from runs.errors import UserError
-from runs.files import atomic_write, fsync_directory, json_text, read_json, user_errors
+from runs.files import atomic_write, exists, fsync_directory, json_text, read_json, user_errors
 from runs.provenance import shareable
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
@@ -23,7 +23,7 @@ def publish(directory, results=RESULTS, force=False):
     without force, where the target holds a run with another fingerprint.
     """
     directory = pathlib.Path(directory)
-    if not directory.is_dir():
+    if not exists(directory) or not directory.is_dir():
         raise UserError("{} is not a folder: give that of a run".format(directory))
     result = read_json(directory / "result.json")
     if result is None:

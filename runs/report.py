@@ -6,7 +6,7 @@ import sys
 
 from runs import learning_curves, policy_scores
 from runs.errors import UserError
-from runs.files import atomic_write, user_errors
+from runs.files import atomic_write, exists, user_errors
 from runs.markers import rewritten
 from runs.plots import draw, is_current, plot_path
 from runs.publish import RESULTS
@@ -105,7 +105,7 @@ def main(arguments=None):
                         help="write nothing; exit 1 with one line where something is not what the records give")
     given = parser.parse_args(arguments)
     try:
-        if not given.results.is_dir() and given.results != RESULTS:
+        if given.results != RESULTS and not (exists(given.results) and given.results.is_dir()):
             raise UserError("{} is not a folder: give that of published records".format(given.results))
         pages, plots = report(given.results, given.root, given.only)
         if given.check:

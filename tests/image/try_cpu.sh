@@ -48,6 +48,7 @@ bud "$@" .
 
 container=$(images from gas-tf)
 out=$(mktemp -d "$work/out.XXXXXX")
+chmod 755 "$out"
 in_image() {
     as root "$@"
 }
