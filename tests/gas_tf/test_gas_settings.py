@@ -133,10 +133,9 @@ def test_each_method_changes_what_its_name_says():
         changed[method] = {name: v for name, v in values.items() if v != default[name]}
     assert changed['gas'] == changed['teacher'] == {}
     assert (default['schedule.reset_every'], default['schedule.reset_in_turn']) == (4000, True)
-    assert {default[name] for name in experiments.DECAYS} == {'constant'}
-    assert default['student.average'] == .9995
-    stated = {
-        'schedule.reset_every': 40000, 'schedule.reset_in_turn': False, 'objective.gamma': .4, 'student.average': 0.}
+    assert {default[name] for name in experiments.DECAYS} == {'late'} and default['student.average'] == 0.
+    stated = dict({'schedule.reset_every': 40000, 'schedule.reset_in_turn': False, 'objective.gamma': .4},
+                  **dict.fromkeys(experiments.DECAYS, 'constant'))
     assert changed['gas_stated'] == stated
     del stated['schedule.reset_every']
     assert changed['gas_literal'] == dict(stated, **{'generator.shape': 'dcgan', 'generator.widths': (128, 64)})
