@@ -43,9 +43,10 @@ class Group:
 
     @property
     def is_ablation(self):
-        """Whether it is a method that changes something in another."""
+        """Whether it is a method that changes something in another, or was the base before its settings moved on."""
         return self.budget == ABLATION or self.method != BASE and any(
-            field["source"] == ABLATION for run in self.runs for field in run.fields.values())
+            run.provenance.get("recorded_as") == BASE or any(
+                field["source"] == ABLATION for field in run.fields.values()) for run in self.runs)
 
     def values(self, key):
         """result.json's `key` of every seed; of `fresh` its score."""
@@ -95,14 +96,21 @@ class Group:
 
 
 def grouped(runs):
-    """List of Group: teachers first, then full budgets, then smaller ones."""
-    groups = {}
+    """List of Group: teachers first, then full budgets, then smaller ones.
+
+    Of a setting that an older record does not know, only what a command line
+    gave tells runs of one name apart: it has its default in the older one.
+    """
+    known, groups = {}, {}
     for run in runs:
-        values = {name: field["value"] for name, field in run.fields.items() if name not in _varying(run)}
-        given = sorted(name for name, field in run.fields.items()
-                       if field["source"] == COMMAND_LINE and name not in _varying(run))
-        key = (run.experiment, run.method, run.budget, run.result["metric"],
-               json.dumps([values, given], sort_keys=True))
+        name = run.experiment, run.method, run.budget
+        known[name] = known.get(name, set(run.fields)) & set(run.fields)
+    for run in runs:
+        own = {name: field for name, field in run.fields.items() if name not in _varying(run)}
+        name = run.experiment, run.method, run.budget
+        values = {one: field["value"] for one, field in own.items() if one in known[name]}
+        given = sorted((one, field["value"]) for one, field in own.items() if field["source"] == COMMAND_LINE)
+        key = name + (run.result["metric"], json.dumps([values, given], sort_keys=True))
         groups.setdefault(key, []).append(run)
     budgets = {"paper": 0, "quick": 1, "smoke": 2}
     return sorted((Group(runs) for runs in groups.values()), key=lambda group: (

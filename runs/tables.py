@@ -202,9 +202,12 @@ def _changes(group, base):
     """The settings in which a group differs from the base, or what its command line changed."""
     if base is None or group is base:
         return summary.DASH
-    fields, before = group.runs[0].fields, base.runs[0].fields
-    return ", ".join("{} {}".format(code(name), field["value"]) for name, field in sorted(fields.items())
-                     if (field["value"] != before[name]["value"] and name != "seed" if name in before
+    before = {}  # older records of the base know fewer settings
+    for run in base.runs:
+        for name, field in run.fields.items():
+            before.setdefault(name, []).append(field["value"])
+    return ", ".join("{} {}".format(code(name), field["value"]) for name, field in sorted(group.runs[0].fields.items())
+                     if (field["value"] not in before[name] and name != "seed" if name in before
                          else field["source"] == ABLATION))
 
 

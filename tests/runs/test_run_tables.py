@@ -143,7 +143,10 @@ def test_an_ablation_is_told_by_its_change_and_its_validation_accuracy(results):
 def test_what_is_changed_at_other_budgets_has_a_table_of_its_own(results):
     log = {"validation_accuracy": 0.96}
     ablation(results, "gas", 0.97)
-    make_run(results, "gas", budget="long", log=log)
+    for seed, known in enumerate(({}, {"student.average": {"value": 0.0, "source": "not stated"}})):
+        make_run(results, "gas", seed, budget="long", log=log, fields=known)
+    make_run(results, "gas_averaged", budget="long", log=log, provenance={"recorded_as": "gas"}, fields={
+        "student.average": {"value": 0.5, "source": "chosen"}})
     make_run(results, "gas_old", budget="long", log=dict(log, validation_accuracy=0.95), provenance={"recorded_as": "gas"},
              fields={"student.decay": {"value": "cosine", "source": "ablation"}})
     make_run(results, "reset_only", budget="long", log=log)
@@ -153,6 +156,8 @@ def test_what_is_changed_at_other_budgets_has_a_table_of_its_own(results):
     row = cells(text, "`gas_old`")
     assert row["validation accuracy (%)"] == "95.00 (−1.00)" and row["change"] == "`student.decay` cosine"
     assert row["commit"] == "`0123456789` as `gas`" and "reset_only" not in text
+    # The older record of the base does not know what is changed, the newer one does.
+    assert cells(text, "`gas_averaged`")["change"] == "`student.average` 0.5"
 
 
 def test_no_other_block_shows_an_ablation(results):
@@ -162,8 +167,8 @@ def test_no_other_block_shows_an_ablation(results):
     for name in ("results", "claims", "plots", "samples", "commands"):
         assert "ablation" not in block(results, name)
     tried = {"student.decay": {"value": "cosine", "source": "ablation"}}
-    for method in ("gas_old", "gas_older"):
-        (make_run(results, method, budget="long", fields=tried) / "samples.png").write_bytes(b"")
+    for method, more in (("gas_old", {"fields": tried}), ("gas_older", {"provenance": {"recorded_as": "gas"}})):
+        (make_run(results, method, budget="long", **more) / "samples.png").write_bytes(b"")
     for name in ("results", "results:mnist", "plots", "samples"):
         assert "gas_old" not in block(results, name)
     for name in ("everything", "commands"):
