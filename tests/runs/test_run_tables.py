@@ -114,6 +114,14 @@ def test_samples(results, tmp_path):
     assert tables.Blocks(results, tmp_path).render("samples").startswith("**mnist**\n\n`gas` ")
 
 
+def test_an_older_record_that_knows_fewer_settings_is_of_the_same_row(results):
+    make_run(results, seed=0)
+    make_run(results, seed=1, fields={"student.average": {"value": 0.0, "source": "not stated"}})
+    assert [[run.seed for run in group.runs] for group in groups_of(results)] == [[0, 1]]
+    make_run(results, seed=2, fields={"student.average": {"value": 0.0, "source": "command line"}})
+    assert [[run.seed for run in group.runs] for group in groups_of(results)] == [[0, 1], [2]]
+
+
 def ablation(results, method, validation, seed=0, fields=None):
     make_run(results, method, seed, budget="ablation", fields={
         name: {"value": value, "source": "ablation"}
