@@ -22,10 +22,11 @@ from gas_tf.experiments.images import Experiment
 from gas_tf.networks.lenet import LeNet
 from runs import determinism, settings
 from runs.command import Parser, guarded
-from runs.disagreements import COUNTS, summed
+from runs.config import recorded_fields
+from runs.disagreement_table import COUNTS, summed
 from runs.display import Display
 from runs.errors import UserError
-from runs.files import atomic_write, json_text, read_json, user_errors
+from runs.files import atomic_write, exists, json_text, user_errors
 from runs.recording import best_model
 from runs.state import State, named
 
@@ -64,20 +65,20 @@ def measure(run, data_dir=None):
     """`by_confidence` of a run's best student, written to its `disagreement.json`.
 
     Args:
-      run: folder of a distilled classifier's run, finished or interrupted.
+      run: folder of a distilled classifier's finished run.
       data_dir: where its data is looked for first.
 
     Raises:
-      UserError: the folder holds no such run, no checkpoint, or its teacher or
-        data is not to be found; the disk refuses.
+      UserError: the folder holds no such run, an unfinished one, or no
+        checkpoint; its teacher or data is not to be found; the disk refuses.
     """
     run = Path(run)
-    recorded = (read_json(run / 'config.json') or {}).get('fields', {})
+    recorded = recorded_fields(run) or {}
     if 'teacher.fingerprint' not in recorded or 'data' not in recorded:
         raise UserError('%s is not the folder of a distilled classifier' % run)
-    values = best_model(run / 'checkpoints')
-    if values is None:
-        raise UserError('%s has no checkpoint: published records have none; its command makes it again' % run)
+    if not exists(run / 'result.json'):  # another student may become the best
+        raise UserError('%s is not finished: run its command again to go on' % run)
+    values = best_model(run)
     config = settings.restored(Experiment(), recorded)
     taught = _teacher(run, config, recorded['teacher.fingerprint']['value'])
     dataset = load(config.data, data_dir)
@@ -100,8 +101,8 @@ def measure(run, data_dir=None):
 
 
 def _teacher(run, config, wanted):
-    """The teacher of that fingerprint: the committed one, or the one beside the run."""
-    beside = run.resolve().parent.parent / 'teacher' / ('seed-%d' % config.teacher.seed)
+    """The teacher of that fingerprint: the committed one, or that of the same --out."""
+    beside = run.resolve().parents[2] / config.data / 'teacher' / ('seed-%d' % config.teacher.seed)
     for folder in (teachers.COMMITTED / config.data, beside):
         found = teachers.read(folder)
         if found and found[1].fingerprint == wanted:
@@ -119,7 +120,7 @@ def shown(found):
 def main(arguments=None):
     """The command; returns its exit code, see `runs.command.guarded`."""
     parser = Parser(prog='python -m gas_tf.disagreement', description=__doc__.split('\n\n')[1])
-    parser.add_argument('run', metavar='RUN', nargs='+', help='folder of a run of mnist or digits')
+    parser.add_argument('run', metavar='RUN', nargs='+', help='folder of a finished run of mnist or digits')
     parser.add_argument('--data-dir', help='folder to look for the data in first')
 
     def command():

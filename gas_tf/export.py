@@ -26,8 +26,9 @@ from ppo.normalizer import normalised
 from ppo.teacher import COMMITTED, read_teacher
 from runs import settings
 from runs.command import Parser, guarded
+from runs.config import recorded_fields
 from runs.errors import UserError
-from runs.files import atomic_write, exists, read_json, user_errors
+from runs.files import atomic_write, exists, user_errors
 from runs.recording import best_model
 
 SIDE = 32  # of the images that the networks take
@@ -52,15 +53,12 @@ def best_student(run):
         policy's teacher is not to be found.
     """
     run = Path(run)
-    recorded = (read_json(run / 'config.json') or {}).get('fields', {})
+    recorded = recorded_fields(run) or {}
     own = 'student.fingerprint' in recorded
     if not own and 'student.widths' not in recorded:
         raise UserError('%s is not the folder of a distillation: it has no '
                         'config.json of one' % run)
-    values = best_model(run / 'checkpoints')
-    if values is None:
-        raise UserError('%s has no checkpoint: published records have none; '
-                        'its command makes it again' % run)
+    values = best_model(run)
     if own:
         mean, std = [recorded.get(name, {'value': value})['value'] for name, value in (('mean', 0.), ('std', 1.))]
         return values, mean, std, OWN

@@ -98,7 +98,7 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
                 _draw,
                 experiment='own', method='gas', seed=seed, budget='paper',
                 teacher=None, paper=None)
-            return Distilled(best_model(record.checkpoints), result, Path(record.directory))
+            return Distilled(best_model(record.directory), result, Path(record.directory))
 
 
 def save(path, student, values, input_shape, mean=0., std=1.):

@@ -116,7 +116,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
                 'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,
                 (config.evaluation.patience, config.evaluation.patience_seconds), rewrites=policies.REWRITES,
                 experiment='own', method=method, seed=seed, budget='paper', teacher=None, paper=None)
-            return Distilled(best_model(record.checkpoints), result, Path(record.directory))
+            return Distilled(best_model(record.directory), result, Path(record.directory))
 
 
 def _student(given, size, teacher, seed):

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import pathlib
 
 from runs.errors import UserError
-from runs.files import json_text
+from runs.files import json_text, read_json
 
 SHOWN = 6  # differing fields named in a message; more do not fit a line
 
@@ -17,6 +18,22 @@ def normalised(fields):
     """
     kept = {name: {"value": field["value"], "source": field["source"]} for name, field in fields.items()}
     return json.loads(json_text(kept))
+
+
+def recorded_fields(directory):
+    """The fields in a run's config.json, {name: {"value": ..., "source": ...}}; None without one.
+
+    Raises UserError, one line, where it is damaged.
+    """
+    path = pathlib.Path(directory) / "config.json"
+    content = read_json(path)
+    if content is None:
+        return None
+    fields = content.get("fields") if isinstance(content, dict) else None
+    if not isinstance(fields, dict) or not all(
+            isinstance(field, dict) and {"value", "source"} <= set(field) for field in fields.values()):
+        raise UserError("{} is damaged: it lists no fields, each with value and source".format(path))
+    return fields
 
 
 def config_hash(fields):

@@ -5,6 +5,7 @@ import math
 import pathlib
 import re
 
+from runs.config import recorded_fields
 from runs.errors import UserError
 from runs.files import read_json, user_errors
 from runs.log import parse_rows
@@ -48,10 +49,9 @@ def _folders(parent):
 
 
 def _read_run(folder):
-    fields = _object(folder / "config.json").get("fields")
-    if not isinstance(fields, dict) or not all(
-            isinstance(field, dict) and {"value", "source"} <= set(field) for field in fields.values()):
-        raise UserError("{} is damaged: it lists no fields, each with value and source".format(folder / "config.json"))
+    fields = recorded_fields(folder)
+    if fields is None:
+        raise UserError("{} is missing".format(folder / "config.json"))
     provenance = _object(folder / "provenance.json")
     result = _checked_result(folder)
     rows = _checked_rows(folder / "metrics.jsonl", result)

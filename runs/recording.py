@@ -1,20 +1,23 @@
 """How training is recorded, checkpointed and resumed, whatever it trains."""
 
+import pathlib
 import time
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from runs import checkpoint
-from runs.errors import Diverged
+from runs.errors import Diverged, UserError
 
 BEST = 'best/'  # prefix of the best model's arrays in a checkpoint
 
 
-def best_model(checkpoints):
-    """{variable name: array} of the best model so far; None without a checkpoint."""
-    saved = checkpoint.load(checkpoints)
-    return saved and _split(saved.arrays, BEST)[1]
+def best_model(run):
+    """{variable name: array} of the best model so far in a run's folder. Raises UserError without a checkpoint."""
+    saved = checkpoint.load(pathlib.Path(run) / 'checkpoints')
+    if saved is None:
+        raise UserError('%s has no checkpoint: published records have none; its command makes it again' % run)
+    return _split(saved.arrays, BEST)[1]
 
 
 def _split(arrays, prefix):

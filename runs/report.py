@@ -33,7 +33,7 @@ def report(results=RESULTS, root=ROOT, only=None):
         blocks.render(only)  # a wrong name is an error even where no page has it
     pages = []
     for path in (pathlib.Path(root) / name for name in PAGES):
-        if only != DRAWINGS and path.exists():
+        if only != DRAWINGS and exists(path):
             text, changed = rewritten(_text(path), path.name, blocks.render, only)
             if changed:
                 pages.append((path, text, changed))

@@ -29,7 +29,7 @@ class Group:
         self.experiment, self.method, self.budget = first.experiment, first.method, first.budget
         self.metric, self.trains_teacher = first.result["metric"], first.method in TEACHERS
         self.overrides = {name: field["value"] for name, field in sorted(first.fields.items())
-                          if field["source"] == COMMAND_LINE and name not in _varying(first)}
+                          if field["source"] == COMMAND_LINE and name not in varying(first)}
 
     @property
     def name(self):
@@ -43,10 +43,14 @@ class Group:
 
     @property
     def is_ablation(self):
-        """Whether it is a method that changes something in another, or was the base before its settings moved on."""
-        return self.budget == ABLATION or self.method != BASE and any(
-            run.provenance.get("recorded_as") == BASE or any(
-                field["source"] == ABLATION for field in run.fields.values()) for run in self.runs)
+        """Whether it is a method that changes something in another."""
+        return self.budget == ABLATION or self.was_base or self.method != BASE and any(
+            field["source"] == ABLATION for run in self.runs for field in run.fields.values())
+
+    @property
+    def was_base(self):
+        """Whether it was the base itself before that got other settings."""
+        return self.method != BASE and any(run.provenance.get("recorded_as") == BASE for run in self.runs)
 
     def values(self, key):
         """result.json's `key` of every seed; of `fresh` its score."""
@@ -98,27 +102,29 @@ class Group:
 def grouped(runs):
     """List of Group: teachers first, then full budgets, then smaller ones.
 
-    Of a setting that an older record does not know, only what a command line
-    gave tells runs of one name apart: it has its default in the older one.
+    A setting that an older record of a name does not know tells its runs apart
+    only where those that know it differ: it has its default in the older one.
     """
-    known, groups = {}, {}
+    found, groups = {}, {}
     for run in runs:
-        name = run.experiment, run.method, run.budget
-        known[name] = known.get(name, set(run.fields)) & set(run.fields)
-    for run in runs:
-        own = {name: field for name, field in run.fields.items() if name not in _varying(run)}
-        name = run.experiment, run.method, run.budget
-        values = {one: field["value"] for one, field in own.items() if one in known[name]}
-        given = sorted((one, field["value"]) for one, field in own.items() if field["source"] == COMMAND_LINE)
-        key = name + (run.result["metric"], json.dumps([values, given], sort_keys=True))
-        groups.setdefault(key, []).append(run)
+        found.setdefault((run.experiment, run.method, run.budget), []).append(run)
+    for name, of_name in found.items():
+        everywhere = set.intersection(*[set(run.fields) for run in of_name])
+        apart = {one for run in of_name for one in run.fields if one in everywhere or len({
+            json.dumps(other.fields[one]["value"]) for other in of_name if one in other.fields}) > 1}
+        for run in of_name:
+            own = {one: field for one, field in run.fields.items() if one not in varying(run)}
+            values = {one: field["value"] for one, field in own.items() if one in apart}
+            given = sorted(one for one, field in own.items() if field["source"] == COMMAND_LINE)
+            key = name + (run.result["metric"], json.dumps([values, given], sort_keys=True))
+            groups.setdefault(key, []).append(run)
     budgets = {"paper": 0, "quick": 1, "smoke": 2}
     return sorted((Group(runs) for runs in groups.values()), key=lambda group: (
         group.experiment, not group.trains_teacher, budgets.get(group.budget, 3), group.budget, group.method,
         len(group.overrides), group.runs[0].seed))
 
 
-def _varying(run):
+def varying(run):
     """Fields that may differ between the seeds of one configuration.
 
     Not the teacher of a policy: scores of teachers are far apart.
@@ -211,3 +217,17 @@ def mean_std(values, metric):
         return DASH
     text = number(mean(values), metric)
     return text + " ± " + number(std(values), metric) if len(values) > 1 else text
+
+
+def span(values, form):
+    """One number, or the least to the greatest where they differ; a dash for none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return DASH
+    least, greatest = form(min(known)), form(max(known))
+    return least if least == greatest else "{} to {}".format(least, greatest)
+
+
+def hours(value):
+    """Hours as '2.31', '0.012': two decimals, or two digits where that would hide them."""
+    return "{:.2f}".format(value) if value >= 0.1 else "{:.2g}".format(value)

@@ -2,13 +2,13 @@
 
 import os
 
-from runs import disagreements, learning_curves, policy_scores, summary
+from runs import ablations, disagreement_table, learning_curves, policy_scores, summary
 from runs.claims import claims_table
 from runs.errors import UserError
 from runs.markdown import code, table
 from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
-from runs.summary import ABLATION, BASE
+from runs.summary import ABLATION
 
 NAMES = ("results", "results:EXPERIMENT", "everything", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
          "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
@@ -42,9 +42,10 @@ class Blocks:
     def experiments(self):
         return sorted({group.experiment for group in self.groups})
 
-    def of(self, experiment):
-        """An experiment's methods without those that only try what a choice is worth."""
-        return [group for group in self.groups if group.experiment == experiment and not group.is_ablation]
+    def of(self, experiment, everything=False):
+        """An experiment's methods; without everything: not those that only try what a choice is worth."""
+        return [group for group in self.groups
+                if group.experiment == experiment and (everything or not group.is_ablation)]
 
     def render(self, name):
         """The Markdown of a block. Raises UserError, one line, for an unknown name."""
@@ -60,41 +61,30 @@ class Blocks:
         if kind == "policies":
             return self._policies()
         if kind == "ablations":
-            return self._ablations(experiment)
+            return ablations.block(experiment, [
+                group for group in self.all_groups if group.experiment == experiment and group.metric == "accuracy"])
         if kind == "disagreements":
-            return disagreements.block(experiment, [
-                group for group in self.groups if group.experiment == experiment])
+            return disagreement_table.block(experiment, self.of(experiment, everything=True))
         if colon:
             if not self.of(experiment):
                 return "No run of {} is recorded yet.".format(code(experiment))
             return self._of_experiment(kind, self.of(experiment))
-        if not self.groups:
+        found = {one: self.of(one, everything=kind in ("everything", "commands")) for one in self.experiments()}
+        found = {one: groups for one, groups in found.items() if groups}
+        if not found:
             return "No run is recorded yet."
         if kind == "commands":
             return commands(self.groups)
-        of = self.of
-        if kind == "everything":
-            kind, of = "results", lambda one: [group for group in self.groups if group.experiment == one]
-        shown = [one for one in self.experiments() if of(one)]
-        if kind == "results":  # scores have tables of their own
-            shown = [one for one in shown if of(one)[0].metric != "score"] or shown
-        parts = [self._of_experiment(kind, of(one)) for one in shown]
+        if kind in ("results", "everything"):  # scores have tables of their own
+            found = {one: groups for one, groups in found.items() if groups[0].metric != "score"} or found
+        parts = [self._of_experiment(kind, groups) for groups in found.values()]
         if kind != "plots":
-            parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(shown, parts)]
+            parts = ["**{}**\n\n{}".format(one, part) for one, part in zip(found, parts)]
         return "\n\n".join(parts)
 
-    def _ablations(self, experiment):
-        """A table for each budget at which something was changed, the one for ablations first."""
-        mine = [group for group in self.all_groups if group.experiment == experiment and group.metric == "accuracy"]
-        budgets = sorted({group.budget for group in mine if group.is_ablation},
-                         key=lambda budget: (budget != ABLATION, budget))
-        parts = [ablations_table([group for group in mine if group.budget == budget and (
-            group.is_ablation or group.method == BASE)]) for budget in budgets]
-        return "\n\n".join(parts + [ABLATION_LEGEND]) if parts else "No ablation of {} is recorded yet.".format(
-            code(experiment))
-
     def _of_experiment(self, kind, groups):
-        return {"results": results_table, "plots": self._plot, "samples": self._samples}[kind](groups)
+        return {"results": results_table, "everything": results_table, "plots": self._plot,
+                "samples": self._samples}[kind](groups)
 
     def _samples(self, groups):
         """What the generators of each method draw at the end of its first seed."""
@@ -154,11 +144,11 @@ def results_table(groups):
     for group in groups:
         teachers = [] if group.trains_teacher else group.values("teacher")
         rows.append([
-            code(group.method), "{} ({})".format(group.budget, _span(group.values("student_steps"), "{:,}".format)),
-            len(group.runs), _span(teachers, lambda value: summary.number(value, metric)),
+            code(group.method), "{} ({})".format(group.budget, summary.span(group.values("student_steps"), "{:,}".format)),
+            len(group.runs), summary.span(teachers, lambda value: summary.number(value, metric)),
             summary.mean_std(group.values("last"), metric), summary.mean_std(group.values("best"), metric),
             summary.mean_std(group.values("mean_last_10"), metric), summary.mean_std(group.ratios(), "accuracy"),
-            _span(group.values("paper"), lambda value: summary.number(value, metric)), hours(group.hours()),
+            summary.span(group.values("paper"), lambda value: summary.number(value, metric)), summary.hours(group.hours()),
             "<br>".join(group.machines()), "<br>".join(code(line) for line in group.commands()),
             "<br>".join(group.commits())])
     best_by = sorted({str(run.result.get("best_by", metric)).replace("_", " ")
@@ -166,71 +156,12 @@ def results_table(groups):
     return table(head, rows) + "\n\n" + LEGEND.format(best_by=" or ".join(best_by))
 
 
-ABLATION_LEGEND = (
-    "Chosen by the accuracy on the validation images; the test images are not looked at here. In brackets: the "
-    "difference from the first row, in points. The rest are the last line of the log: `L_distill` says how far the "
-    "student is from the teacher on the generated images, `H_each` how unsure the teacher is of them, `class_entropy` "
-    "whether all classes are drawn. ±: over seeds (of the sample, ddof 1); n: seeds. Rows of one seed that differ by less "
-    "than twice what seeds differ by decide nothing.")
-
-
-def ablations_table(groups):
-    """One experiment's ablations at one budget, the base first and then from the best to the worst."""
-    bases = [group for group in groups if group.method == BASE and not group.overrides]
-    base = bases[0] if bases else None
-
-    def accuracy(group):
-        return summary.mean(group.last_of_log("validation_accuracy"))
-
-    rows = []
-    for group in sorted(groups, key=lambda group: (group is not base, -accuracy(group))):
-        shown = summary.mean_std(group.last_of_log("validation_accuracy"), "accuracy")
-        if base and group is not base:
-            shown += " ({})".format(summary.signed("{:+.2f}".format(100 * (accuracy(group) - accuracy(base)))))
-        rows.append([code(group.method), _changes(group, base), len(group.runs), shown] + [
-            "{:.3f}".format(summary.mean(group.last_of_log(key))) if group.last_of_log(key) else summary.DASH
-            for key in ("L_distill", "H_each", "class_entropy")] + [
-                hours(group.hours()), "<br>".join(group.commits())])
-    head = ["method", "change", "n", "validation accuracy (%)", "`L_distill` (nats)", "`H_each` (nats)",
-            "`class_entropy`", "hours", "commit"]
-    steps = _span([step for group in groups for step in group.values("student_steps")], "{:,}".format)
-    return "{} with what stands under change, {} student steps:\n\n{}".format(
-        code(groups[0].experiment + " " + BASE), steps, table(head, rows))
-
-
-def _changes(group, base):
-    """The settings in which a group differs from the base, or what its command line changed."""
-    if base is None or group is base:
-        return summary.DASH
-    before = {}  # older records of the base know fewer settings
-    for run in base.runs:
-        for name, field in run.fields.items():
-            before.setdefault(name, []).append(field["value"])
-    return ", ".join("{} {}".format(code(name), field["value"]) for name, field in sorted(group.runs[0].fields.items())
-                     if (field["value"] not in before[name] and name != "seed" if name in before
-                         else field["source"] == ABLATION))
-
-
-def _span(values, form):
-    """One number, or the least to the greatest where they differ; a dash for none."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return summary.DASH
-    least, greatest = form(min(known)), form(max(known))
-    return least if least == greatest else "{} to {}".format(least, greatest)
-
-
-def hours(value):
-    """Hours as '2.31', '0.012': two decimals, or two digits where that would hide them."""
-    return "{:.2f}".format(value) if value >= 0.1 else "{:.2g}".format(value)
-
-
 def commands(groups):
     """Every command that made what is recorded, by experiment."""
     lines = []
     for group in groups:
         title = "# {} {}, {} seed{}, {} h each".format(
-            group.experiment, group.name, len(group.runs), "" if len(group.runs) == 1 else "s", hours(group.hours()))
+            group.experiment, group.name, len(group.runs), "" if len(group.runs) == 1 else "s", summary.hours(group.hours()))
         lines += [title] + group.commands()
     return "```sh\n" + "\n".join(lines) + "\n```"
 

@@ -14,7 +14,8 @@ UNREADABLE = 'a' * 300  # of which even root's system says: File name too long
     (run.main, ['cartpole', '--budget', 'smoke', '--teacher']),
     (run.main, ['pong48', '--budget', 'smoke', '--out']),
     (train.main, ['cartpole', '--budget', 'smoke', '--out']),
-    (evaluate.main, []), (export.main, []), (disagreement.main, []), (publish.main, []), (report.main, ['--results'])])
+    (evaluate.main, []), (export.main, []), (disagreement.main, []), (publish.main, []), (report.main, ['--results']),
+    (report.main, ['--root'])])
 def test_one_line(main, arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(arguments + [UNREADABLE]) == 2

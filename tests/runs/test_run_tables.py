@@ -49,7 +49,7 @@ def test_the_sample_standard_deviation():
 
 @pytest.mark.parametrize("value, text", [(2.3333, "2.33"), (0.1, "0.10"), (0.0123, "0.012")])
 def test_hours(value, text):
-    assert tables.hours(value) == text
+    assert summary.hours(value) == text
 
 
 def test_budgets_and_settings_are_not_mixed(results):
@@ -120,6 +120,8 @@ def test_an_older_record_that_knows_fewer_settings_is_of_the_same_row(results):
     assert [[run.seed for run in group.runs] for group in groups_of(results)] == [[0, 1]]
     make_run(results, seed=2, fields={"student.average": {"value": 0.0, "source": "command line"}})
     assert [[run.seed for run in group.runs] for group in groups_of(results)] == [[0, 1], [2]]
+    make_run(results, seed=3, fields={"student.average": {"value": 0.5, "source": "another default"}})
+    assert [[run.seed for run in group.runs] for group in groups_of(results)] == [[0], [1], [3], [2]]
 
 
 def ablation(results, method, validation, seed=0, fields=None):
@@ -134,7 +136,7 @@ def test_an_ablation_is_told_by_its_change_and_its_validation_accuracy(results):
         ablation(results, "gas", validation, seed)
     make_run(results, "gas", accuracies=(0.1, 0.2))  # of the full budget
     ablation(results, "gas_worse", 0.961, fields={"objective.gamma": 0.4})
-    ablation(results, "gas_better", 0.979, fields={"objective.alpha": 0.0})
+    ablation(results, "gas_better", 0.979, 5, fields={"objective.alpha": 0.0})
     text = block(results, "ablations:mnist")
     lines = [line.split(" | ") for line in text.splitlines() if line.startswith("|")]
     assert [line[0] for line in lines[2:]] == ["| `gas`", "| `gas_better`", "| `gas_worse`"]
@@ -142,17 +144,19 @@ def test_an_ablation_is_told_by_its_change_and_its_validation_accuracy(results):
     # Deviations of half a point: sqrt(2 * 0.5 ** 2) = 0.71.
     assert row["validation accuracy (%)"] == "97.50 ± 0.71" and row["change"] == "–" and row["n"] == "2"
     row = cells(text, "`gas_worse`")
-    assert row["validation accuracy (%)"] == "96.10 (−1.40)" and row["change"] == "`objective.gamma` 0.4"
+    # Against seed 0 of the base, 97.0.
+    assert row["validation accuracy (%)"] == "96.10 (−0.90)" and row["change"] == "`objective.gamma` 0.4"
     assert (row["`L_distill` (nats)"], row["`H_each` (nats)"], row["`class_entropy`"]) == ("0.250", "0.500", "0.750")
-    assert cells(text, "`gas_better`")["change"] == "`objective.alpha` 0.0"
+    row = cells(text, "`gas_better`")  # of no seed of the base: against 97.5
+    assert row["validation accuracy (%)"] == "97.90 (+0.40)" and row["change"] == "`objective.alpha` 0.0"
     assert "300 student steps" in text and "98.00" not in text  # the test images' accuracy
 
 
 def test_what_is_changed_at_other_budgets_has_a_table_of_its_own(results):
     log = {"validation_accuracy": 0.96}
     ablation(results, "gas", 0.97)
-    for seed, known in enumerate(({}, {"student.average": {"value": 0.0, "source": "not stated"}})):
-        make_run(results, "gas", seed, budget="long", log=log, fields=known)
+    make_run(results, "gas", budget="long", log=log)
+    make_run(results, "gas", 1, budget="long", log=dict(log, validation_accuracy=0.98))
     make_run(results, "gas_averaged", budget="long", log=log, provenance={"recorded_as": "gas"}, fields={
         "student.average": {"value": 0.5, "source": "chosen"}})
     make_run(results, "gas_old", budget="long", log=dict(log, validation_accuracy=0.95), provenance={"recorded_as": "gas"},
@@ -164,8 +168,7 @@ def test_what_is_changed_at_other_budgets_has_a_table_of_its_own(results):
     row = cells(text, "`gas_old`")
     assert row["validation accuracy (%)"] == "95.00 (−1.00)" and row["change"] == "`student.decay` cosine"
     assert row["commit"] == "`0123456789` as `gas`" and "reset_only" not in text
-    # The older record of the base does not know what is changed, the newer one does.
-    assert cells(text, "`gas_averaged`")["change"] == "`student.average` 0.5"
+    assert cells(text, "`gas_averaged`")["change"] == "`student.average` 0.5"  # which the base's records do not know
 
 
 def test_no_other_block_shows_an_ablation(results):
@@ -175,12 +178,15 @@ def test_no_other_block_shows_an_ablation(results):
     for name in ("results", "claims", "plots", "samples", "commands"):
         assert "ablation" not in block(results, name)
     tried = {"student.decay": {"value": "cosine", "source": "ablation"}}
+    (results / "mnist/gas/seed-0/samples.png").write_bytes(b"")
     for method, more in (("gas_old", {"fields": tried}), ("gas_older", {"provenance": {"recorded_as": "gas"}})):
         (make_run(results, method, budget="long", **more) / "samples.png").write_bytes(b"")
-    for name in ("results", "results:mnist", "plots", "samples"):
-        assert "gas_old" not in block(results, name)
-    for name in ("everything", "commands"):
-        assert "gas_old" in block(results, name) and "`gas`" in block(results, "everything")
+    for name in ("results", "results:mnist", "samples"):
+        assert "gas_old" not in block(results, name) and "`gas`" in block(results, name)
+    assert [group.method for group in tables.Blocks(results, results.parent).of("mnist")] == ["gas"]  # what is drawn
+    everything = block(results, "everything")
+    assert all("`{}`".format(method) in everything for method in ("gas", "gas_old", "gas_older"))
+    assert block(results, "commands").count("--method gas_old") == 2
     assert block(results, "ablations:digits") == "No ablation of `digits` is recorded yet."
     with pytest.raises(UserError, match="ablations"):
         block(results, "ablations")

@@ -1,5 +1,7 @@
 """Where students depart from their classifiers, as `python -m gas_tf.disagreement` has measured it."""
 
+import math
+
 from runs.errors import UserError
 from runs.files import read_json
 from runs.markdown import code, table
@@ -61,4 +63,4 @@ def _measured(run):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
