@@ -14,7 +14,7 @@ from runs import checkpoint, determinism, settings
 from runs.record import Record
 from runs.state import State, named
 
-WIDTHS = (2, 3, 5, 4)
+WIDTHS, HALF = (2, 3, 5, 4), (2, 2, 4, 3)
 
 
 def test_by_hand():
@@ -32,20 +32,23 @@ def test_by_hand():
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of digits with a teacher beside it; a function of the student's widths and weights makes it."""
-    def make(widths, values, teacher=None):
+    """A finished run with `--data digits` and its teacher; a function of the student's widths and best weights makes it."""
+    def make(widths, values):
         config, sources = experiments.configuration('digits')
         config = settings.replace(settings.replace(config, 'student.widths', widths), 'teacher.widths', WIDTHS)
         beside = tmp_path / 'digits' / 'teacher' / 'seed-0'
         beside.mkdir(parents=True)
-        weights = teacher or initial('teacher', 1)
+        weights = initial('teacher', 1)
         teachers._write(beside, teachers.recipe(config), weights, {'accuracy': .5, 'validation_accuracy': .5, 'step': 1},
                         'commit')
         fields = dict(settings.fields(config, sources), **{'teacher.fingerprint': {
             'value': checkpoint.fingerprint(weights), 'source': 'its weights'}})
-        with Record(tmp_path / 'digits' / 'gas' / 'seed-0', fields) as record:
-            checkpoint.save(record.checkpoints, 100, {'best/' + name: array for name, array in values.items()}, {})
-        return tmp_path / 'digits' / 'gas' / 'seed-0'
+        with Record(tmp_path / 'mnist' / 'gas' / 'seed-0', fields) as record:
+            arrays = {name: array + 1 for name, array in values.items()}  # the last student is another
+            arrays.update({'best/' + name: array for name, array in values.items()})
+            checkpoint.save(record.checkpoints, 100, arrays, {})
+            (record.directory / 'result.json').write_text('{}')
+        return tmp_path / 'mnist' / 'gas' / 'seed-0'
     return make
 
 
@@ -54,10 +57,10 @@ def initial(name, seed, widths=WIDTHS):
         return LeNet(name, widths).initial_values(seed)
 
 
-def answers(values, name, images):
+def answers(values, name, widths, images):
     """Classes by TensorFlow's plain operations, all images at once."""
     with tf.Graph().as_default() as graph:
-        network = LeNet(name, WIDTHS, plain=True)
+        network = LeNet(name, widths, plain=True)
         mode = network(tf.constant(images)).distribution.mode()
         with determinism.new_session(graph) as session:
             State(named(network.variables)).load(session, values)
@@ -77,12 +80,13 @@ def test_a_copy_of_the_teacher_agrees_with_it(run, capsys):
 
 
 def test_the_best_student_on_the_validation_images(run):
-    values = initial('student', 2)
-    rows = disagreement.measure(run(WIDTHS, values))
+    values = initial('student', 2, HALF)
+    rows = disagreement.measure(run(HALF, values))
     dataset = load('digits')
     chosen = split_validation(dataset, 200, 0)[1]
     images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
-    taught, learnt = answers(initial('teacher', 1), 'teacher', images), answers(values, 'student', images)
+    taught = answers(initial('teacher', 1), 'teacher', WIDTHS, images)
+    learnt = answers(values, 'student', HALF, images)
     assert np.any(taught != learnt)
     total = {key: sum(row[key] for row in rows) for key in ('disagreements', 'teacher_errors', 'student_errors')}
     assert total == {'disagreements': np.sum(taught != learnt), 'teacher_errors': np.sum(taught != labels),
@@ -96,11 +100,20 @@ def test_what_is_refused(run, tmp_path, capsys):
         assert said.err.startswith('error: ') and said.err.count('\n') == 1
         return said.err
 
-    assert 'is not the folder of a distilled classifier' in refused(tmp_path)
+    for number, names in enumerate(([], ['teacher.fingerprint', 'student.widths', 'teacher.environment'],
+                                    ['student.fingerprint', 'teacher.fingerprint'])):  # nothing, a policy, one's own
+        other = tmp_path / str(number)
+        other.mkdir()
+        (other / 'config.json').write_text(json.dumps({'fields': {name: {'value': 1, 'source': ''} for name in names}}))
+        assert 'is not the folder of a distilled classifier' in refused(other)
     folder = run(WIDTHS, initial('student', 2))
-    teacher = folder.parent.parent / 'teacher'
-    shutil.rmtree(str(teacher))
+    shutil.rmtree(str(tmp_path / 'digits'))
     assert 'the teacher of' in refused(folder)
     (folder / 'checkpoints' / 'checkpoint.json').unlink()
     assert 'has no checkpoint' in refused(folder)
+    (folder / 'result.json').unlink()
+    assert 'is not finished' in refused(folder)
+    for damaged in ('[1]', '{"fields": null}', '{"fields": {"data": 1}}'):
+        (folder / 'config.json').write_text(damaged)
+        assert 'config.json is damaged' in refused(folder)
     assert not (folder / 'disagreement.json').exists()
