@@ -102,7 +102,7 @@ def measure(run, data_dir=None):
 
 def _teacher(run, config, wanted):
     """The teacher of that fingerprint: the committed one, or that of the same --out."""
-    beside = run.resolve().parents[2] / config.data / 'teacher' / ('seed-%d' % config.teacher.seed)
+    beside = run.resolve().parent.parent.parent / config.data / 'teacher' / ('seed-%d' % config.teacher.seed)
     for folder in (teachers.COMMITTED / config.data, beside):
         found = teachers.read(folder)
         if found and found[1].fingerprint == wanted:
