@@ -109,13 +109,13 @@ def test_what_is_refused(run, tmp_path, capsys):
         (other / 'config.json').write_text(json.dumps({'fields': {name: {'value': 1, 'source': ''} for name in names}}))
         assert 'is not the folder of a distilled classifier' in refused(other)
     folder = run(WIDTHS, initial('student', 2))
-    with tempfile.TemporaryDirectory() as elsewhere:  # near the root of the file system
-        shutil.copytree(str(folder), elsewhere + '/seed-0')
-        assert 'the teacher of' in refused(elsewhere + '/seed-0')
-        os.rename(elsewhere + '/seed-0/checkpoints', elsewhere + '/checkpoints')
-        for name in ('config.json', 'result.json'):
-            os.rename(elsewhere + '/seed-0/' + name, elsewhere + '/' + name)
+    elsewhere = tempfile.mkdtemp()  # near the root of the file system
+    os.rmdir(elsewhere)
+    shutil.copytree(str(folder), elsewhere)
+    try:
         assert 'the teacher of' in refused(elsewhere)
+    finally:
+        shutil.rmtree(elsewhere)
     shutil.rmtree(str(tmp_path / 'digits'))
     assert 'the teacher of' in refused(folder)
     (folder / 'checkpoints' / 'checkpoint.json').unlink()
