@@ -92,7 +92,7 @@ def parse(arguments):
     for name, value in settings.flatten(config).items():
         if asked[name] != value:
             sources[name] = 'command line'
-        check_value(name, asked[name])
+        check_value(name, asked[name], '--' + name.replace('_', '-'))
     check_seeds(options.seeds)
     check_folders(out=options.out, data_dir=options.data_dir)
     return options, sources
@@ -123,8 +123,11 @@ def check_names(arguments, config=None):
         name for one in configs for name in settings.flatten(one)])
 
 
-def check_value(name, value):
-    """Raises UserError for a number that no run can have."""
+def check_value(name, value, shown):
+    """Raises UserError for a number that no run can have.
+
+    shown: the name as its caller writes it.
+    """
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, (bool, str)):
             continue
@@ -140,5 +143,4 @@ def check_value(name, value):
             wanted = 'a number below 2^32'
         else:
             continue
-        raise UserError('--%s is %s: give %s'
-                        % (name.replace('_', '-'), number, wanted))
+        raise UserError('%s is %s: give %s' % (shown, number, wanted))

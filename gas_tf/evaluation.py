@@ -89,7 +89,13 @@ class OnTest(Evaluation):
 
 
 class OnData(Evaluation):
-    """Accuracy on images `[n, ...]` with labels `[n]`, whose best is kept too."""
+    """Accuracy on images `[n, ...]` with labels `[n]`.
+
+    They choose nothing, so that it is free of the choice's bias: the last
+    student is kept.
+    """
+
+    best_by = 'student_step'
 
     def __init__(self, student, images, labels):
         self._accuracy = Accuracy(student, images.shape[1:])
@@ -103,10 +109,11 @@ class Agreement(Evaluation):
     """Share of fresh generated inputs on which teacher and student agree.
 
     What can be said without any data.  It is no accuracy: the generators seek
-    inputs on which the two differ.
+    inputs on which the two differ, and find harder ones as they learn.  So it
+    ranks no students either, and the last one is kept.
     """
 
-    metric = best_by = 'agreement'
+    metric, best_by = 'agreement', 'student_step'
 
     def __init__(self, algorithm):
         self._algorithm = algorithm

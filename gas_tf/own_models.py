@@ -10,12 +10,13 @@ import tensorflow.compat.v1 as tf
 from gas_tf import distillation, images, inputs, savedmodels
 from gas_tf.algorithm import Distillation
 from gas_tf.evaluation import Agreement, OnData
-from gas_tf.experiments.images import configuration
+from gas_tf.experiments.images import BUDGETS, configuration
 from gas_tf.own_networks import Built, Teacher, first_student_values
-from gas_tf.own_settings import changed, check_folder, recorded, whole, word_of_a_stop
+from gas_tf.own_settings import changed, check_folder, recorded, whole, words_for_callers
 from gas_tf.pictures import save_samples
 from runs import devices
 from runs.checkpoint import fingerprint
+from runs.config import recorded_fields
 from runs.display import Display
 from runs.errors import UserError
 from runs.files import exists
@@ -25,13 +26,13 @@ from runs.recording import best_model
 #: Settings of the paper's own experiments, which have no place here.
 ELSEWHERE = ('data', 'inputs', 'teacher.', 'student.widths')
 
-#: values: {variable name: array} of the best student; result: the content of
+#: values: {variable name: array} of the student; result: the content of
 #: result.json; path: the folder of the record.
 Distilled = namedtuple('Distilled', 'values result path')
 
 
 def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
-           data=None, seed=0, display=None, **changes):
+           data=None, seed=0, budget='quick', display=None, **changes):
     """Distils a classifier of one's own into a smaller one, without its data.
 
     Algorithm 1 with generators of images of `input_shape`, whose numbers have
@@ -54,24 +55,27 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
       mean, std: of the pixels that the teacher takes, a number or one for each
         channel: it is given x * std + mean.
       data: None, or (images `[n, *input_shape]` as the teacher takes them,
-        labels `[n]`) on which the student is evaluated; nothing is learnt from
-        them.  Without them the log has the share of fresh generated images on
-        which both agree.
+        labels `[n]`) on which the student is evaluated; they choose nothing.
+        Without them the log has the share of fresh generated images on which
+        both agree.
       seed: of everything that is drawn.
+      budget: whose settings these are, of `gas_tf.run mnist`: 'quick' (10,000
+        student updates), 'long' (30,000, another schedule), 'paper', ...
       display: a `display.Display`; None: standard output.
       changes: settings with `__` for the dot, such as `objective__gamma=1.`
-        or `schedule__student_steps=30000`.  Unchanged they are those of
-        `gas_tf.run mnist --budget quick`: 10,000 student updates.
+        or `schedule__student_steps=5000`.
 
     Returns:
-      `Distilled`.
+      `Distilled`, with the last student: without data, no number ranks them.
 
     Raises:
       UserError: one line that says what does not fit: a shape, an answer
         that is not finite, no gradient to the input, a setting, the disk.
     """
     display = display or Display()
-    config, sources = changed(*configuration('mnist', budget='quick'), changes, ELSEWHERE, 'distil')
+    if budget not in BUDGETS['mnist']:
+        raise UserError('budget is %r: give one of %s' % (budget, ', '.join(BUDGETS['mnist'])))
+    config, sources = changed(*configuration('mnist', budget=budget), changes, ELSEWHERE, 'distil')
     shape, seed = _shape(input_shape), whole('seed', seed)
     check_folder(out)
     mean, std = _scale(mean, std, shape)
@@ -91,18 +95,18 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
         fields = recorded(config, sources, ELSEWHERE, 'distil', teacher, first_values, seed=seed, input_shape=list(shape),
                           mean=mean, std=std,
                           evaluated_on=fingerprint(dict(zip(('images', 'labels'), data))) if data else None)
-        with Record(out, fields) as record, word_of_a_stop(display):
+        with Record(out, fields) as record, words_for_callers(display):
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, evaluation, display,
                 'own models, seed %d' % seed, {'teacher': teacher.identity}, devices.found(),
                 _draw,
-                experiment='own', method='gas', seed=seed, budget='paper',
+                experiment='own', method='gas', seed=seed, budget=budget,
                 teacher=None, paper=None)
             return Distilled(best_model(record.directory), result, Path(record.directory))
 
 
-def save(path, student, values, input_shape, mean=0., std=1.):
-    """Writes a student as a SavedModel.
+def save(path, student, run):
+    """Writes the student of a run of `distil` as a SavedModel.
 
     Its signature `serving_default` goes from `images` `[b, *input_shape]`, as
     the teacher takes them, to `logits` and `probabilities` `[b, classes]` and
@@ -110,25 +114,28 @@ def save(path, student, values, input_shape, mean=0., std=1.):
 
     Args:
       path: of the folder to make.
-      values: `Distilled.values`; student, input_shape, mean, std: as of
-        `distil`.
+      student: the function that `distil` had.
+      run: folder of the record, `Distilled.path`; of an interrupted run too.
 
     Raises:
-      UserError: `path` is there already, the disk refuses, or something does
-        not fit.
+      UserError: `path` is there already, the disk refuses, `run` is no such
+        record, or it is of another student.
     """
-    path, shape = Path(path), _shape(input_shape)
-    mean, std = _scale(mean, std, shape)
+    path, fields = Path(path), recorded_fields(run) or {}
+    if 'input_shape' not in fields:
+        raise UserError('%s is not the folder of a run of distil' % run)
+    shape, mean, std = [fields[name]['value'] for name in ('input_shape', 'mean', 'std')]
+    values = best_model(run)
     if exists(path):
         raise UserError('%s is there already: remove it, or give another path' % path)
 
     def build():
-        images = tf.placeholder(tf.float32, (None,) + shape, 'images')
+        images = tf.placeholder(tf.float32, [None] + shape, 'images')
         network = Built('student', student)
         logits = network((images - mean) / std).distribution.logits
-        missing = [v.op.name for v in network.variables if v.op.name not in values]
-        if missing:
-            raise UserError('the values hold no %s: they are of another student' % missing[0])
+        shapes = {v.op.name: tuple(v.shape.as_list()) for v in network.variables}
+        if shapes != {name: array.shape for name, array in values.items()}:
+            raise UserError('the student is another than that of %s' % run)
         return network.variables, {'images': images}, savedmodels.classified(logits)
     savedmodels.write(path, values, build)
 

@@ -115,7 +115,8 @@ class Teacher:
     Attributes:
       function: from inputs to what it answers.
       values: {variable name: array} of what the function calls variables.
-      identity: hash of its weights and of its answers to fixed inputs.
+      identity: hash of its weights and of the graph that it builds, the same on
+        every machine.
       size: number of logits, or of an action's numbers; gaussian: whether they
         are of a Gaussian.
       note: what to say of it, or None.
@@ -139,14 +140,16 @@ class Teacher:
             plain, (mean, std) = self.function, scale
             self.function = lambda inputs: plain(inputs * std + mean)
         with tf.Graph().as_default() as graph:
-            probe = tf.constant(determinism.random_state(0, 'probe').randn(PROBE, *shape).astype(np.float32))
-            network = Built('teacher', self.function, kind=kind)
-            answer = raw(network(probe).distribution)
+            probe, network = _probe(shape), Built('teacher', self.function, kind=kind)
+            answer, alone = [raw(network(inputs).distribution) for inputs in (probe, probe[:1])]
+            built = graph.as_graph_def().SerializeToString(deterministic=True)
             self.size, self.gaussian = int(answer[0].shape[1]), len(answer) > 1
             said = 'means' if self.gaussian else 'logits'
             self.values = _weights(network.variables, weights)
             try:
-                slope = tf.gradients(answer[0], probe)[0]
+                # In a direction of no meaning: the sum of probabilities, or of a normalised batch, is constant.
+                direction = determinism.random_state(0, 'direction').randn(PROBE, self.size)
+                slope = tf.gradients(answer[0], probe, direction.astype(np.float32))[0]
             except (LookupError, ValueError) as error:
                 raise UserError("the teacher's %s have no gradient to its input: %s" % (
                     said, first_line(error))) from None
@@ -155,22 +158,36 @@ class Teacher:
             with determinism.new_session(graph) as session:
                 State(named(network.variables)).load(session, self.values)
                 try:
-                    answer, slope = session.run([answer, slope])
+                    answer, slope, alone = session.run([answer, slope, alone[0]])
                 except tf.errors.OpError as error:
                     raise UserError('the teacher does not answer: %s' % first_line(error)) from None
+        _check_alone('teacher', answer[0], alone)
         for name, array in [(said + ' are', part) for part in answer] + [('gradient to the input is', slope)]:
             if not np.all(np.isfinite(array)):
                 raise UserError("the teacher's %s not finite on %s of N(0, 1) numbers" % (name, kind.inputs))
         if not slope.any():
             raise _no_gradient(said)
-        answers = dict(zip(('logits', 'log_std'), answer))
-        self.identity = hashlib.sha256(
-            (fingerprint(self.values) + fingerprint(answers)).encode('ascii')).hexdigest()
-        logits = answer[0]
-        if not self.gaussian and np.all(logits >= 0.) and np.allclose(logits.sum(axis=1), 1., atol=1e-3):
+        self.identity = hashlib.sha256(fingerprint(self.values).encode('ascii') + built).hexdigest()
+        if not self.gaussian and _are_probabilities(answer[0]):
             self.note = 'the teacher gives probabilities: their logarithm is taken for the logits'
             probabilities = self.function
             self.function = lambda inputs: tf.log(tf.maximum(probabilities(inputs), 1e-30))
+
+
+def _probe(shape):
+    """Inputs `[PROBE, *shape]` of N(0, 1) numbers, the same at every call."""
+    return tf.constant(determinism.random_state(0, 'probe').randn(PROBE, *shape).astype(np.float32))
+
+
+def _check_alone(name, answers, alone):
+    """Refuses a network that answers an input `[1, k]` otherwise than among others `[b, k]`."""
+    if np.all(np.isfinite(answers)) and not np.allclose(answers[:1], alone, 1e-3, 1e-3 * np.abs(answers).max()):
+        raise UserError("the %s's answer to one input depends on the others of its batch, or on chance: build it "
+                        'without batch statistics and dropout' % name)
+
+
+def _are_probabilities(answers):
+    return np.all(answers >= 0.) and np.allclose(answers.sum(axis=1), 1., atol=1e-3)
 
 
 def _no_gradient(said):
@@ -179,6 +196,10 @@ def _no_gradient(said):
 
 def _function(given, weights, shape):
     """(function, weights) of a function, or of a SavedModel's folder."""
+    if isinstance(given, tf.keras.Model):
+        raise UserError('a model of Keras lives in a graph of its own: give the folder that '
+                        "tf.saved_model.simple_save(tf.keras.backend.get_session(), folder, {'x': model.input}, "
+                        "{'probabilities': model.output}) writes, with 'logits' where it ends without softmax")
     if callable(given):
         return given, weights
     if not isinstance(given, (str, os.PathLike)):
@@ -231,7 +252,8 @@ def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(seed)
         student = Built('student', function, kind=kind)
-        answer = raw(student(tf.zeros((PROBE,) + shape)).distribution)
+        probe = _probe(shape)
+        answer, alone = [raw(student(inputs).distribution) for inputs in (probe, probe[:1])]
         learnt = int(answer[0].shape[1])
         if (len(answer) > 1) != teacher.gaussian:
             raise UserError('one of teacher and student gives logits, the other means and deviations')
@@ -242,11 +264,15 @@ def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
             raise UserError('the student has nothing to train')
         left = set(student.variables) - set(tf.trainable_variables())
         if left:
-            raise UserError('%s is not trained: give the student batch statistics, say, instead of moving averages'
+            raise UserError('%s is not trained: build the student without moving averages'
                             % sorted(v.op.name for v in left)[0])
         for variable, slope in zip(student.variables, tf.gradients(answer, student.variables)):
             if slope is None:
                 raise UserError("the student's answers do not depend on %s" % variable.op.name)
         with determinism.new_session(graph) as session:
             session.run(tf.global_variables_initializer())
+            found, alone = session.run([answer[0], alone[0]])
+            _check_alone('student', found, alone)
+            if not teacher.gaussian and _are_probabilities(found):
+                raise UserError('the student gives probabilities: logits are needed, without a softmax')
             return State(named(student.variables)).values(session)

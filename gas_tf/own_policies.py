@@ -13,7 +13,7 @@ from gas_tf.objectives import batch_mean
 from gas_tf.objectives import distillation as divergence
 from gas_tf.own_models import Distilled
 from gas_tf.own_networks import POLICY, Built, Teacher, first_student_values
-from gas_tf.own_settings import changed, check_folder, recorded, whole, word_of_a_stop
+from gas_tf.own_settings import changed, check_folder, recorded, whole, words_for_callers
 from gas_tf.pictures import save_observations
 from ppo.experiments import Model
 from ppo.models import Policy
@@ -110,7 +110,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
                           size=size, method=method, scored=score is not None)
-        with Record(out, fields) as record, word_of_a_stop(display):
+        with Record(out, fields) as record, words_for_callers(display):
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
                 'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,

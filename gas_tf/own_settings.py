@@ -9,7 +9,7 @@ from gas_tf.command import check_value
 from runs import settings
 from runs.checkpoint import fingerprint
 from runs.command import meant
-from runs.errors import UserError
+from runs.errors import Diverged, UserError
 
 
 def changed(config, sources, changes, elsewhere, function):
@@ -30,7 +30,7 @@ def changed(config, sources, changes, elsewhere, function):
         if name not in known:
             raise UserError('%s has no setting %r%s' % (function, name, meant(name, known)))
         value = settings.typed(config, name, value)
-        check_value(name, value)
+        check_value(name, value, name.replace('.', '__'))
         config = settings.replace(config, name, value)
         sources[name] = function
     if config.objective.lambda_activation:
@@ -62,10 +62,12 @@ def check_folder(out):
 
 
 @contextlib.contextmanager
-def word_of_a_stop(display):
-    """Says after Ctrl-C that nothing is lost."""
+def words_for_callers(display):
+    """Says after Ctrl-C that nothing is lost, and of a run that diverged what a caller can do about it."""
     try:
         yield
+    except Diverged as error:
+        raise Diverged('%s, or the teacher gives what is not finite for generated inputs' % error) from None
     except KeyboardInterrupt:
         display.line('stopped: the same call goes on from the last checkpoint')
         raise
@@ -80,6 +82,6 @@ def recorded(config, sources, elsewhere, function, teacher, first_values, **more
     fields = {name: field for name, field in settings.fields(config, sources).items()
               if not name.startswith(elsewhere)}
     fields.update({name: {'value': value, 'source': function} for name, value in more.items()})
-    fields['teacher.fingerprint'] = {'value': teacher.identity, 'source': 'its weights and answers'}
+    fields['teacher.fingerprint'] = {'value': teacher.identity, 'source': 'its weights and its graph'}
     fields['student.fingerprint'] = {'value': fingerprint(first_values), 'source': 'its first weights'}
     return fields

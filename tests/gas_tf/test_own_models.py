@@ -1,5 +1,8 @@
 """One's own teacher and student: learnt from, evaluated, repeated, and refused in one line."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -7,9 +10,13 @@ from PIL import Image
 from small_own_models import CLASSES, SHAPE, WEIGHTS, fixed, linear, run, saved
 
 from gas_tf import export, own_models
+from gas_tf.own_networks import Teacher
 from runs import determinism
 from runs.errors import UserError
 from runs.record import RESULT_KEYS
+
+
+FINE = dict(schedule__n_student=5, schedule__evaluate_every=5, schedule__reset_every=0)  # eight evaluations
 
 
 @pytest.fixture(scope='module')
@@ -20,7 +27,8 @@ def reference(tmp_path_factory):
 def test_what_comes_back(reference):
     assert sorted(reference.values) == ['student/dense/bias', 'student/dense/kernel']
     result = reference.result
-    assert set(RESULT_KEYS) <= set(result) and result['metric'] == result['best_by'] == 'agreement'
+    assert set(RESULT_KEYS) <= set(result) and result['metric'] == 'agreement'
+    assert (result['best'], result['best_step'], result['budget']) == (result['last'], 40, 'quick')
     assert result['student_steps'] == 40 and result['generator_steps'] == 8 and 0 <= result['last'] <= 1
     assert (reference.path / 'samples.png').exists()
 
@@ -62,13 +70,37 @@ def test_it_goes_on_after_a_stop(reference, tmp_path, monkeypatch):
     assert len(calls) == 35 + 20
 
 
-def test_data_are_only_looked_at(reference, tmp_path):
-    random = np.random.RandomState(1)
-    images, labels = random.randn(50, *SHAPE), random.randint(0, CLASSES, 50)
-    done = run(tmp_path / 'a', data=(images, labels))
-    assert done.result['metric'] == 'accuracy' and done.result['fingerprint'] == reference.result['fingerprint']
-    logits = images.reshape(50, -1) @ done.values['student/dense/kernel'] + done.values['student/dense/bias']
-    assert done.result['best'] == pytest.approx(np.mean(logits.argmax(axis=1) == labels))
+def test_data_are_only_looked_at(tmp_path):
+    """Whatever they say of the students on the way, the last is kept."""
+    images = np.random.RandomState(1).randn(50, *SHAPE)
+    plain = run(tmp_path / 'plain', **FINE)
+
+    def answers(done):
+        logits = images.reshape(50, -1) @ done.values['student/dense/kernel'] + done.values['student/dense/bias']
+        return logits.argmax(axis=1)
+    fallen = False
+    for seed in range(3):
+        labels = np.random.RandomState(seed).randint(0, CLASSES, 50)
+        done = run(tmp_path / str(seed), data=(images, labels), **FINE)
+        assert done.result['metric'] == 'accuracy' and done.result['fingerprint'] == plain.result['fingerprint']
+        np.testing.assert_array_equal(answers(done), answers(plain))
+        assert done.result['last'] == done.result['best'] == pytest.approx(np.mean(answers(done) == labels))
+        fallen = fallen or max(row['accuracy'] for row in log(done)) > done.result['last']
+    assert fallen  # else this could not have failed
+
+
+def test_an_easy_batch_does_not_choose_the_student(tmp_path):
+    """Agreement is of other images each time: the last student is kept, not the one that had the easiest."""
+    fallen = False
+    for seed in range(3):
+        done = run(tmp_path / str(seed), seed=seed, **FINE)
+        assert done.result['best_step'] == 40 and done.result['last'] == done.result['best']
+        fallen = fallen or max(row['agreement'] for row in log(done)) > done.result['last']
+    assert fallen
+
+
+def log(done):
+    return [json.loads(line) for line in (done.path / 'metrics.jsonl').read_text().splitlines()]
 
 
 def test_a_student_learns_its_teacher(tmp_path):
@@ -117,6 +149,18 @@ def infinite_slope(images):
     (fixed, {'shape': (0, 12, 2)}, 'input_shape is'),
     (fixed, {'shape': (8.7, 12, 2)}, 'input_shape is'),
     (fixed, {'seed': 1.5}, 'seed is 1.5'),
+    (fixed, {'budget': 'longer'}, "budget is 'longer': give one of paper, long, quick"),
+    (lambda images: tf.nn.dropout(fixed(images), rate=.5), {}, "the teacher's answer to one input depends on .* chance"),
+    (lambda images: tf.layers.batch_normalization(fixed(images), training=True, center=False, scale=False),
+     {'weights': {'batch_normalization/moving_mean': np.zeros(3), 'batch_normalization/moving_variance': np.ones(3)}},
+     "the teacher's answer to one input depends on the others of its batch"),
+    (fixed, {'student': lambda images: tf.nn.dropout(linear(images), rate=.5)},
+     "the student's answer to one input depends on .* chance"),
+    (fixed, {'student': lambda images: linear(images - tf.reduce_mean(images, axis=0))},
+     "the student's answer to one input depends on the others of its batch"),
+    (fixed, {'student': lambda images: tf.layers.batch_normalization(linear(images), training=True)},
+     'moving_mean is not trained: build the student without moving averages'),
+    (fixed, {'student': lambda images: tf.nn.softmax(linear(images))}, 'the student gives probabilities'),
     (None, {}, 'teacher is None: give a function, or the folder'),
     (fixed, {'student': 'a/path'}, "student is 'a/path': give a function"),
     (fixed, {'weights': WEIGHTS}, 'the teacher makes no variables: leave out its weights'),
@@ -135,7 +179,7 @@ def infinite_slope(images):
     (lambda images: [][0], {}, 'does not take images .*list index out of range'),
     (fixed, {'student__decay': 'cosin'}, 'student.decay is .cosin.: give one of constant, cosine'),
     (fixed, {'generator__widths': 4}, 'generator.widths is 4: give a list of numbers'),
-    (fixed, {'generator__learning_rate': -1.}, 'give a number from 0 on'),
+    (fixed, {'generator__learning_rate': -1.}, '^generator__learning_rate is -1.0: give a number from 0 on'),
     (fixed, {'student__learning_rate': float('nan')}, 'give a finite number'),
     (fixed, {'schedule__student_steps': '40'}, 'give a whole number'),
     (fixed, {'schedule__reset_slots': 1}, 'give true or false'),
@@ -189,6 +233,47 @@ def test_another_teacher_student_or_evaluation_is_another_run(reference):
     assert 'evaluated_on' in refused(reference, data=(np.zeros((2,) + SHAPE), np.zeros(2, int)))
 
 
+def test_a_teacher_is_the_same_where_its_answers_differ_in_the_last_bit(monkeypatch):
+    """As they do on another kind of processor: the same call has to find its record there."""
+    plain, new_session = Teacher(linear, WEIGHTS, SHAPE).identity, determinism.new_session
+
+    def elsewhere(graph):
+        session = new_session(graph)
+        run_here = session.run
+
+        def run_there(*arguments):
+            return tf.nest.map_structure(
+                lambda found: np.nextafter(found, np.float32(np.inf)) if isinstance(found, np.ndarray) else found,
+                run_here(*arguments))
+        session.run = run_there
+        return session
+    monkeypatch.setattr(determinism, 'new_session', elsewhere)
+    assert Teacher(linear, WEIGHTS, SHAPE).identity == plain
+    assert Teacher(linear, dict(WEIGHTS, **{'dense/bias': np.float32([.1, .2, .4])}), SHAPE).identity != plain
+
+
+def test_a_run_that_diverges_says_what_may_be_the_cause(tmp_path):
+    def undefined(images):  # where no pixel of eight inputs of N(0, 1) numbers is
+        return fixed(images) + tf.log(tf.reduce_sum(images ** 2, [1, 2, 3], keepdims=False) / 192. - .5)[:, None]
+    with pytest.raises(UserError, match='not finite at step .* or the teacher gives what is not finite'):
+        run(tmp_path / 'a', undefined)
+
+
+def test_a_model_of_keras_goes_the_way_that_is_named(reference, tmp_path):
+    with tf.Graph().as_default(), tf.Session().as_default():
+        model = tf.keras.Sequential([tf.keras.layers.Flatten(input_shape=SHAPE),
+                                     tf.keras.layers.Dense(CLASSES), tf.keras.layers.Dropout(.5),
+                                     tf.keras.layers.Softmax()])
+        model.layers[1].set_weights([WEIGHTS['dense/kernel'], WEIGHTS['dense/bias']])
+        with pytest.raises(UserError, match='give the folder that (.*) writes') as caught:
+            run(tmp_path / 'a', model)
+        code = re.search('that (.*) writes', str(caught.value)).group(1)
+        eval(code, {'tf': tf, 'model': model, 'folder': str(tmp_path / 'model')})
+    done = run(tmp_path / 'a', str(tmp_path / 'model'))
+    for name, array in reference.values.items():
+        np.testing.assert_allclose(done.values[name], array, rtol=0, atol=1e-3)
+
+
 def test_a_folder_is_needed():
     for out in (None, ''):
         with pytest.raises(UserError, match='out is .*: name a folder'):
@@ -210,9 +295,10 @@ def test_the_teacher_takes_pixels_on_its_own_scale(tmp_path):
 
 
 def test_the_student_as_a_file(reference, tmp_path, capsys):
-    own_models.save(tmp_path / 'student', linear, reference.values, SHAPE, mean=3., std=2.)
+    done = run(tmp_path / 'run', mean=3., std=2., weights=None, teacher=lambda images: fixed((images - 3.) / 2.))
+    own_models.save(tmp_path / 'student', linear, done.path)
     images = np.random.RandomState(1).randn(5, *SHAPE).astype(np.float32)
-    logits = images.reshape(5, -1) @ reference.values['student/dense/kernel'] + reference.values['student/dense/bias']
+    logits = images.reshape(5, -1) @ done.values['student/dense/kernel'] + done.values['student/dense/bias']
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         signature = tf.saved_model.load(session, ['serve'], str(tmp_path / 'student')).signature_def['serving_default']
         found = session.run({name: info.name for name, info in signature.outputs.items()},
@@ -220,9 +306,15 @@ def test_the_student_as_a_file(reference, tmp_path, capsys):
     np.testing.assert_allclose(found['logits'], logits, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(found['label'], logits.argmax(axis=1))
     with pytest.raises(UserError, match='is there already'):
-        own_models.save(tmp_path / 'student', linear, reference.values, SHAPE)
-    with pytest.raises(UserError, match='the values hold no student/dense/kernel'):
-        own_models.save(tmp_path / 'other', linear, {}, SHAPE)
+        own_models.save(tmp_path / 'student', linear, done.path)
+    for other in (fixed, lambda images: linear(images) * tf.get_variable('scale', []),
+                  lambda images: tf.layers.dense(tf.layers.flatten(images), 4)):
+        with pytest.raises(UserError, match='the student is another than that of .*run$'):
+            own_models.save(tmp_path / 'other', other, done.path)
+    for folder in (tmp_path, tmp_path / 'nowhere', ''):
+        with pytest.raises(UserError, match='is not the folder of a run of distil'):
+            own_models.save(tmp_path / 'other', linear, folder)
+    assert not (tmp_path / 'other').exists()
     with np.load(str(export.export(reference.path, 'npz', tmp_path / 'student.npz'))) as file:
         assert set(file.files) == set(reference.values) | {'mean', 'std'}
     assert export.main([str(reference.path), '--format', 'savedmodel']) == 2
