@@ -43,10 +43,10 @@ def best_student(run):
 
     Returns:
       ({variable name: array}, mean, std, kind): the variables under
-      `student/`; the normalisation of its inputs, (x / 255 - mean) / std of
-      images, (x - mean) / std of a network of one's own, the same clipped to
-      ±10 of observations; a policy's (`ppo.experiments.Model`,
-      `ppo.spaces.Spaces`), `IMAGES` or `OWN`.
+      `student/`; the normalisation (x - mean) / std of its inputs, which are
+      grey levels 0..255 of images, and of observations clipped to ±10 after
+      it; a policy's (`ppo.experiments.Model`, `ppo.spaces.Spaces`), `IMAGES`
+      or `OWN`.
 
     Raises:
       UserError: the folder holds no distillation, or no checkpoint of it, or a
@@ -69,9 +69,10 @@ def best_student(run):
         return (values,) + teacher.normaliser + ((settings.replace(model, 'widths', widths), teacher.spaces),)
     config = settings.restored(Experiment(), recorded)
     if config.data == 'digits':
-        return values, digits.MEAN, digits.STD, IMAGES
-    source = SOURCES[config.data]
-    return values, source.mean, source.std, IMAGES
+        source = digits.MEAN, digits.STD
+    else:
+        source = SOURCES[config.data].mean, SOURCES[config.data].std
+    return values, 255. * source[0], 255. * source[1], IMAGES
 
 
 def _teacher(run, recorded):
@@ -87,7 +88,7 @@ def _teacher(run, recorded):
 
 
 def write_npz(path, values, mean, std, kind):
-    """Weights by variable name, with `mean` and `std`."""
+    """Weights by variable name (dense kernels [in, out], those of convolutions [height, width, in, out]), `mean`, `std`."""
     file = io.BytesIO()
     np.savez(file, mean=np.float32(mean), std=np.float32(std), **values)
     with user_errors('cannot write %s' % path):
@@ -119,7 +120,7 @@ def _classifier(values, mean, std, _):
     channels, classes = sizes[0][2], sizes[4][-1]
     images = tf.placeholder(tf.float32, [None, SIDE, SIDE, channels], 'images')
     student = LeNet('student', [shape[-1] for shape in sizes[:4]], channels, classes, plain=True)
-    logits = student((images / 255. - mean) / std).distribution.logits
+    logits = student((images - mean) / std).distribution.logits
     return student.variables, {'images': images}, savedmodels.classified(logits)
 
 

@@ -1,7 +1,7 @@
 """What single choices are worth: methods that change something in another, beside it, on the validation images."""
 
 from runs.markdown import code, table
-from runs.summary import ABLATION, BASE, DASH, hours, mean, mean_std, signed, span, varying
+from runs.summary import ABLATION, BASE, DASH, TRIALS, hours, mean, mean_std, signed, span, varying
 
 LEGEND = (
     "Chosen by the accuracy on the validation images; the test images are not looked at here. In brackets: the "
@@ -12,9 +12,9 @@ LEGEND = (
 
 
 def block(experiment, groups):
-    """Markdown of a table for each budget at which something was changed, the one for ablations first."""
+    """Markdown of a table for each budget at which something was changed, those for ablations first."""
     budgets = sorted({group.budget for group in groups if group.is_ablation},
-                     key=lambda budget: (budget != ABLATION, budget))
+                     key=lambda budget: (budget not in TRIALS, budget))
     parts = [_table([group for group in groups if group.budget == budget and (
         group.is_ablation or group.method == BASE)]) for budget in budgets]
     return "\n\n".join(parts + [LEGEND]) if parts else "No ablation of {} is recorded yet.".format(code(experiment))

@@ -9,25 +9,26 @@ from runs.summary import mean
 
 LEGEND = (
     "Validation images on which the best student answers otherwise than the teacher, of how many whose answer the teacher "
-    "gives the probability above each column (means over seeds); errors: of all, those that the teacher and the student "
-    "label wrongly; KL: the mean KL(teacher ‖ student) of all. `python -m gas_tf.disagreement RUN` measures it.")
+    "gives the probability above each column (means over the seeds, of which only those named were measured); errors: of "
+    "all, those that the teacher and the student label wrongly; KL: the mean KL(teacher ‖ student) of all. `python -m "
+    "gas_tf.disagreement RUN` measures it.")
 COUNTS = ("images", "disagreements", "teacher_errors", "student_errors")
 
 
 def block(experiment, groups):
     """Markdown of a row per method and budget that was measured; seeds that were not are left out."""
-    found = [(group, [one for one in map(_measured, group.runs) if one]) for group in groups]
+    found = [(group, {run.seed: rows for run in group.runs for rows in [_measured(run)] if rows}) for group in groups]
     found = [(group, seeds) for group, seeds in found if seeds]
     if not found:
         return "No disagreement of {} is recorded yet.".format(code(experiment))
-    edges = [(row["from"], row["to"]) for row in found[0][1][0]]
+    edges = [(row["from"], row["to"]) for row in next(iter(found[0][1].values()))]
     for group, seeds in found:
-        if any([(row["from"], row["to"]) for row in rows] != edges for rows in seeds):
+        if any([(row["from"], row["to"]) for row in rows] != edges for rows in seeds.values()):
             raise UserError("{}: disagreement.json of other confidences than the rest".format(group.name))
-    head = ["method", "n"] + ["{:g} to {:g}".format(*edge) for edge in edges] + [
+    head = ["method", "seeds"] + ["{:g} to {:g}".format(*edge) for edge in edges] + [
         "all", "teacher's errors", "student's errors", "KL (nats)"]
     return "{}\n\n{}".format(table(head, [
-        [code(group.name), len(seeds)] + _cells(seeds) for group, seeds in found]), LEGEND)
+        [code(group.name), ", ".join(map(str, seeds))] + _cells(list(seeds.values())) for group, seeds in found]), LEGEND)
 
 
 def summed(rows):

@@ -8,7 +8,8 @@ import shlex
 from runs.markdown import code
 from runs.published import TEACHERS
 
-ABLATION = "ablation"  # the budget, and the source, of settings that are tried
+ABLATION = "ablation"  # the source of settings that are tried
+TRIALS = ("ablation", "sketch")  # the budgets for them
 BASE = "gas"  # the method of which ablations change something
 
 COMMAND_LINE = "command line"  # the source of a setting that was given by hand
@@ -44,7 +45,7 @@ class Group:
     @property
     def is_ablation(self):
         """Whether it is a method that changes something in another."""
-        return self.budget == ABLATION or self.was_base or self.method != BASE and any(
+        return self.budget in TRIALS or self.was_base or self.method != BASE and any(
             field["source"] == ABLATION for run in self.runs for field in run.fields.values())
 
     @property

@@ -8,7 +8,7 @@ from runs.errors import UserError
 from runs.markdown import code, table
 from runs.plots import plot_path
 from runs.published import read_benchmarks, read_runs
-from runs.summary import ABLATION
+from runs.summary import TRIALS
 
 NAMES = ("results", "results:EXPERIMENT", "everything", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
          "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
@@ -35,7 +35,7 @@ class Blocks:
     def __init__(self, results, root):
         self.results, self.root = results, root
         groups = summary.grouped(read_runs(results))
-        self.groups = [group for group in groups if group.budget != ABLATION]
+        self.groups = [group for group in groups if group.budget not in TRIALS]
         self.all_groups = groups
         self.benchmarks = read_benchmarks(results)
 

@@ -237,6 +237,10 @@ BUDGETS = {
         'ablation': {
             'schedule.student_steps': (5000, 'budget ablation'),
             'schedule.evaluate_every': (500, 'budget ablation')},
+        # For what takes too long for `ablation`: DAFL's full width.
+        'sketch': {
+            'schedule.student_steps': (2000, 'budget sketch'),
+            'schedule.evaluate_every': (500, 'budget sketch')},
         'smoke': {
             'schedule.student_steps': (200, 'budget smoke'),
             'schedule.evaluate_every': (100, 'budget smoke')},

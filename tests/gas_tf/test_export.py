@@ -56,7 +56,7 @@ def test_npz(run, weights, capsys):
         assert sorted(file.files) == sorted(list(weights) + ['mean', 'std'])
         for name, array in weights.items():
             np.testing.assert_array_equal(file[name], array)
-        assert (file['mean'], file['std']) == (np.float32(MEAN), np.float32(STD))
+        assert (file['mean'], file['std']) == (np.float32(255 * MEAN), np.float32(255 * STD))
 
 
 def test_savedmodel(run, weights, capsys):
@@ -104,5 +104,5 @@ def test_the_normalisation_is_that_of_the_runs_data(tmp_path, weights):
         checkpoint.save(record.checkpoints, 100, {'best/' + name: array for name, array in weights.items()}, {})
     assert export.main([str(tmp_path / 'seed-0')]) == 0
     with np.load(str(tmp_path / 'seed-0' / 'student.npz')) as file:
-        assert (file['mean'], file['std']) == (np.float32(digits.MEAN), np.float32(digits.STD))
+        assert (file['mean'], file['std']) == (np.float32(255 * digits.MEAN), np.float32(255 * digits.STD))
     assert (digits.MEAN, digits.STD) != (MEAN, STD)

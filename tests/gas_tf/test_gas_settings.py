@@ -146,7 +146,8 @@ def test_each_method_changes_what_its_name_says():
 
 
 @pytest.mark.parametrize('budget, steps, ablations', [
-    ('ablation', 5000, experiments.SHORT_ABLATIONS), ('long', 30000, experiments.LONG_ABLATIONS)])
+    ('ablation', 5000, experiments.SHORT_ABLATIONS), ('sketch', 2000, experiments.SHORT_ABLATIONS),
+    ('long', 30000, experiments.LONG_ABLATIONS)])
 def test_an_ablation_changes_nothing_else(budget, steps, ablations):
     default = settings.flatten(experiments.configuration('mnist', 'gas', budget)[0])
     for method, changes in ablations.items():

@@ -66,12 +66,16 @@ clean() {
 }
 trap clean EXIT
 smoke='python -m gas_tf.run digits --budget smoke --out /out'
+fingerprint() {
+    grep '"fingerprint"' "$1"/digits/gas@smoke/seed-1/result.json
+}
 
 echo "--- all tests"
 in_image python -m pytest -q -p no:cacheprovider tests
 echo "--- a run whose record stays outside"
 in_image $smoke | tee "$out/said"
-grep -q '^image: cpu$' "$out/said" && grep -q '^loaded: CUDA none, cuDNN none' "$out/said"
+grep -q '^image: cpu$' "$out/said"
+grep -q '^loaded: CUDA none, cuDNN none' "$out/said"
 grep -q "\"$(git rev-parse HEAD)\"" "$out"/digits/gas@smoke/seed-0/result.json
 echo "--- stopped by SIGTERM, and going on"
 in_image sh -c "$smoke --seeds 1 & pid=\$!
@@ -79,7 +83,10 @@ in_image sh -c "$smoke --seeds 1 & pid=\$!
     kill -TERM \$pid; wait \$pid; test \$? = 143"
 test ! -e "$out"/digits/gas@smoke/seed-1/result.json
 in_image $smoke --seeds 1
-test -e "$out"/digits/gas@smoke/seed-1/result.json
+grep -q '"resumed"' "$out"/digits/gas@smoke/seed-1/provenance.json
+mkdir -m 777 "$out/whole"
+in_image $smoke/whole --seeds 1
+test "$(fingerprint "$out")" = "$(fingerprint "$out/whole")"
 echo "--- as a user whom the image does not know"
 mkdir -m 777 "$out/theirs"
 as 1234:1234 python -m gas_tf.run digits --budget smoke --out /out/theirs

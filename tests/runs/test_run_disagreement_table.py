@@ -23,7 +23,7 @@ def test_means_over_the_seeds_that_were_measured(results):
     make_run(results, 'gas_late')
     text = block(results, 'disagreements:mnist')
     row = cells(text, '`gas`')
-    assert row['n'] == '2' and row['0 to 0.9'] == '30 of 100' and row['0.9 to 1'] == '7.5 of 900'
+    assert row['seeds'] == '0, 1' and row['0 to 0.9'] == '30 of 100' and row['0.9 to 1'] == '7.5 of 900'
     assert row['all'] == '37.5 of 1,000'
     assert row["teacher's errors"] == '31' and row["student's errors"] == '52'
     # (50 + 9) / 1000 and (30 + 18) / 1000.

@@ -124,8 +124,8 @@ def test_an_older_record_that_knows_fewer_settings_is_of_the_same_row(results):
     assert [[run.seed for run in group.runs] for group in groups_of(results)] == [[0], [1], [3], [2]]
 
 
-def ablation(results, method, validation, seed=0, fields=None):
-    make_run(results, method, seed, budget="ablation", fields={
+def ablation(results, method, validation, seed=0, fields=None, budget="ablation"):
+    make_run(results, method, seed, budget=budget, fields={
         name: {"value": value, "source": "ablation"}
         for name, value in {"objective.gamma": 2.0, "objective.alpha": 0.5, **(fields or {})}.items()},
              log={"validation_accuracy": validation, "L_distill": 0.25, "H_each": 0.5, "class_entropy": 0.75})
@@ -171,12 +171,13 @@ def test_what_is_changed_at_other_budgets_has_a_table_of_its_own(results):
     assert cells(text, "`gas_averaged`")["change"] == "`student.average` 0.5"  # which the base's records do not know
 
 
-def test_no_other_block_shows_an_ablation(results):
-    ablation(results, "gas", 0.97)
+@pytest.mark.parametrize("budget", ["ablation", "sketch"])
+def test_no_other_block_shows_an_ablation(results, budget):
+    ablation(results, "gas", 0.97, budget=budget)
     assert block(results, "results") == "No run is recorded yet."
     make_run(results, "gas")
     for name in ("results", "claims", "plots", "samples", "commands"):
-        assert "ablation" not in block(results, name)
+        assert budget not in block(results, name)
     tried = {"student.decay": {"value": "cosine", "source": "ablation"}}
     (results / "mnist/gas/seed-0/samples.png").write_bytes(b"")
     for method, more in (("gas_old", {"fields": tried}), ("gas_older", {"provenance": {"recorded_as": "gas"}})):
