@@ -97,12 +97,13 @@ class _Bar:
 
 class _Lines:
     QUIET = 5.  # seconds between lines, so that short epochs do not fill a log
-    PATIENCE = 60.  # seconds after which a line is due without news
+    PATIENCE = 60.  # seconds after which a line is due without news,
+    FIRST = 10.     # and the first one
 
     def __init__(self, display, title, done, total):
         self._display, self._title, self._total = display, title, total
         self._first, self._started = done, time.time()
-        self._said, self._last = 0., time.time()
+        self._said, self._last = 0., time.time() - self.PATIENCE + self.FIRST
 
     def update(self, step, note=None):
         """A line for a note, unless one has just been written, or after a minute."""

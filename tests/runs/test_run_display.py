@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from runs import display
 from runs.display import Display, duration
 
 ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
@@ -101,6 +102,19 @@ def test_a_terminal_without_control_sequences(monkeypatch):
     monkeypatch.setenv('TERM', 'dumb')
     text = written(work)
     assert '\x1b' not in text and '120000/120000 steps' in text
+
+
+def test_a_log_begins_soon_and_goes_on_every_minute(monkeypatch):
+    """A step a second, which has nothing to tell."""
+    clock = [1000.]
+    monkeypatch.setattr(display.time, 'time', lambda: clock[0])
+
+    def show(shown):
+        with shown.progress('slow', 0, 1000) as bar:
+            for step in range(1, 136):
+                clock[0] += 1.
+                bar.update(step)
+    assert re.findall(r'slow: (\d+)/1000 steps, 1\.0 steps/s', piped(show)) == ['10', '70', '130']
 
 
 def test_lines_do_not_fill_a_log():
