@@ -70,7 +70,7 @@ def test_an_exported_student_teaches(tmp_path):
     widths = (6, 8, 12, 10)
     with tf.Graph().as_default():
         values = LeNet('student', widths).initial_values(0)
-    export.write_savedmodel(tmp_path / 'model', values, .1, .5, export.IMAGES)
+    export.write_savedmodel(tmp_path / 'model', values, 25.5, 127.5, export.IMAGES)
     function, weights = savedmodels.read(str(tmp_path / 'model'), (32, 32, 1))
     with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
         x = tf.constant(np.random.RandomState(0).randint(256, size=(3, 32, 32, 1)), tf.float32)
@@ -106,7 +106,7 @@ def test_a_savedmodel_of_keras_is_refused_with_the_way_out(tmp_path):
         model = tf.keras.Sequential([tf.keras.layers.Flatten(input_shape=SHAPE), tf.keras.layers.Dense(CLASSES)])
         session.run(tf.global_variables_initializer())
         model.save(str(tmp_path / 'model'), save_format='tf')
-    with pytest.raises(UserError, match='as Keras does: export it from a session by tf.saved_model.simple_save'):
+    with pytest.raises(UserError, match='as Keras does: export it by tf.saved_model.simple_save from a session'):
         run(tmp_path / 'a', tmp_path / 'model')
 
 
