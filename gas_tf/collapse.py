@@ -19,7 +19,7 @@ def measures(teacher_probs, inputs):
       of the teacher's argmax; `pairwise_distance`, the mean Euclidean distance
       between two inputs of the whole batch in units of √(numbers per input);
       `pairwise_distance_min`, the least such mean within one sub-batch.  Of
-      vectors too `input_mean` and `input_std`, see `moments`.
+      vectors too `input_mean`, `input_std` and `input_std_spread`, see `moments`.
     """
     batch = np.concatenate(inputs)
     distance = mean_distance(batch)
@@ -37,14 +37,22 @@ def measures(teacher_probs, inputs):
             class_entropy=float(entropy / np.log(classes)),
             class_histogram=[float(share) for share in histogram])
     if batch.ndim == 2:
-        found['input_mean'], found['input_std'] = moments(batch)
+        found.update(moments(batch, 'input'))
     return found
 
 
-def moments(batch):
-    """Of vectors `[b, d]`: (root mean square over the dimensions of the mean, mean over them of the deviation)."""
+def moments(batch, name):
+    """What vectors `[b, d]` have of mean 0 and variance 1 in every dimension.
+
+    Returns:
+      {name_mean: root mean square over the dimensions of the mean, name_std:
+      mean over them of the deviation, name_std_spread: deviation of that over
+      the dimensions}.
+    """
     batch = batch.astype(np.float64)
-    return float(np.sqrt(np.mean(batch.mean(0) ** 2))), float(batch.std(0).mean())
+    deviations = batch.std(0)
+    return {name + '_mean': float(np.sqrt(np.mean(batch.mean(0) ** 2))), name + '_std': float(deviations.mean()),
+            name + '_std_spread': float(deviations.std())}
 
 
 def mean_distance(images):

@@ -28,7 +28,8 @@ def distil_recorded(record, algorithm, teacher_values, evaluation, display,
       extra, devices: for the provenance.
       draw: function of a path and of `algorithm.samples` that draws them.
       patience: (student updates, seconds) without a better student until the
-        end, asked at every evaluation; 0: no such end.
+        end, asked at every evaluation; the seconds, where they are not 0, count
+        in the place of the updates; 0: no such end.
       rewrites: as of `determinism.session_config`.
       result: what else result.json says.
 
@@ -65,9 +66,9 @@ def _loop(algorithm, session, recording, evaluation, display, title, patience):
         best = recording.best
         waited = algorithm.student_steps - best['step'] if best else 0
         updates, seconds = patience
-        return waited and (
-            updates and waited >= updates
-            or seconds and recording.wall_seconds - best['wall_seconds'] >= seconds)
+        if waited and seconds:
+            return recording.wall_seconds - best['wall_seconds'] >= seconds
+        return waited and updates and waited >= updates
 
     with display.progress(
             title, algorithm.student_steps, schedule.student_steps) as bar:

@@ -47,19 +47,23 @@ class Generated:
 
 
 class Noise:
-    """Numbers from N(0, 1): what the teacher's normalised inputs share with
-    nothing but mean and variance."""
+    """Numbers from N(0, 1), which share mean and variance with the teacher's normalised inputs, and nothing else.
+
+    zero: bool, which numbers of an input are 0 instead.
+    """
 
     bank = None
 
-    def __init__(self, seed, batch_size, shape, most=TOWERS):
-        self.seed = seed
+    def __init__(self, seed, batch_size, shape, most=TOWERS, zero=None):
+        self.seed, self._zero = seed, zero
         self.shape = [batch_size] + list(shape)
         self._parts = towers(batch_size, most)
 
     def sub_batches(self, stream, step, k=0):
         drawn = tf.random.stateless_normal(
             self.shape, determinism.stateless_seed(self.seed, stream, step + k))
+        if self._zero is not None:
+            drawn *= np.float32(~self._zero)
         return tf.split(drawn, self._parts, axis=0)
 
     def feed(self, step, count=1):

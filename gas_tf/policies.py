@@ -74,12 +74,12 @@ def source_of_inputs(config, teacher, seed, folder=None):
       UserError: a worker failed.
     """
     batch_size, shape = config.schedule.batch_size, teacher.spaces.shape
+    zero = constant(teacher.normaliser[1]) if config.generator.zero_constants else None
     if config.inputs == 'noise':
-        return inputs.Noise(seed, batch_size, shape, TOWERS)
+        return inputs.Noise(seed, batch_size, shape, TOWERS, zero)
     if config.inputs == 'real':
         real = trajectories.collect(teacher, config.collection, seed, folder)
         return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
-    zero = constant(teacher.normaliser[1]) if config.generator.zero_constants else None
     return inputs.Generated(
         generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS)
 
@@ -244,7 +244,7 @@ class Task:
         random = float(np.mean([result['random']['score'] for result in results]))
         name = options.experiment, options.method, options.budget
 
-        def row(title, shown, score, more=('', '', '')):
+        def row(title, shown, score, more=('',) * 4):
             return (title, shown, _percent(score / teacher) if teacher > 0 else '',
                     _percent((score - random) / (teacher - random)) if teacher != random else '') + more
 
@@ -253,7 +253,7 @@ class Task:
             fresh = result['fresh']
             rows.append(row('student, seed %d' % result['seed'], '%.1f ± %.1f' % (fresh['score'], fresh['score_std']),
                             fresh['score'], ('%.1f' % result['last'], '%.1f' % result['best'],
-                                             duration(result['wall_seconds']))))
+                                             '%.1f' % result['by_loss']['score'], duration(result['wall_seconds']))))
         if len(results) > 1:
             scores = [result['fresh']['score'] for result in results]
             rows.append(row('mean ± std of %d' % len(scores), '%.1f ± %.1f' % (np.mean(scores), std(scores)),
@@ -262,11 +262,16 @@ class Task:
         of = name[1] if name[1] in PAPER_SCORE else 'gas'  # what the methods that the paper has not are compared with
         paper = paper_score(name[0], name[1], self.config) if of == name[1] else PAPER_SCORE[of].get(name[0])
         if paper is not None:
-            rows.append(("paper's %s" % of, '%g' % paper, _percent(paper / PAPER_SCORE['teacher'][name[0]]), '', '', '', ''))
+            theirs = PAPER_SCORE['teacher'][name[0]]
+            rows += [("paper's " + title, '%g' % score, _percent(score / theirs)) + ('',) * 5
+                     for title, score in (('teacher', theirs), (of, paper))]
         self.display.table(
             '%s, %s, %s: score over %d fresh episodes' % (name + (results[0]['fresh']['episodes'],)),
-            ('', 'score', 'ratio*', 'normalised**', 'last', 'best', 'time'), rows,
-            ['*  to the teacher', '** (score - random) / (teacher - random)', 'teacher: %s' % self.teacher.path]
+            ('', 'score', 'ratio*', 'normalised**', 'last', 'best', 'by loss***', 'time'), rows,
+            ['±: over the episodes, and of the mean over the seeds', '*  to the teacher',
+             '** (score - random) / (teacher - random)',
+             '*** fresh episodes of the student of the least L_distill, whose choice needs no simulator',
+             'teacher: %s' % self.teacher.path]
             + ['record: %s' % distillation.folder(options.out, *name, result['seed']) for result in results])
 
 

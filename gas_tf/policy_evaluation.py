@@ -37,7 +37,7 @@ class InEnvironment(Evaluation):
 
     The log has `score`, `score_std` and `episode_steps` of the episodes, and
     `kl_real`: KL(teacher ‖ student) on real observations, as a diagnostic; of
-    vectors `real_mean` and `real_std` of the same.  Training sees none of it,
+    vectors `real_mean`, `real_std` and `real_std_spread` of the same.  Training sees none of it,
     but for the choice when to stop.
 
     Args:
@@ -79,7 +79,7 @@ class InEnvironment(Evaluation):
                'episode_steps': float(np.mean([steps for _, steps in played]))}
         kl, real = session.run([self._kl, self._seen], {self._batch: self._real})
         if real.ndim == 2:
-            row['real_mean'], row['real_std'] = moments(real)
+            row.update(moments(real, 'real'))
         if np.isfinite(kl):  # a diagnostic ends no run
             row['kl_real'] = float(kl)
         return row

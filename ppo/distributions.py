@@ -172,7 +172,8 @@ def _mean_log_overlap(x):
     """mean_i log Σ_j exp(−¼ |x_i − x_j|²), float32, for float64 x `[b, d]`.
 
     No exponent is above 0 and the diagonal's is 0, so nothing need be taken out
-    of the sum.  The gradient by x_i, −1/2b Σ_j (P_ij + P_ji)(x_i − x_j) with P
+    of the sum; they are kept so where x is so long that its squares' rounding
+    is larger than 1.  The gradient by x_i, −1/2b Σ_j (P_ij + P_ji)(x_i − x_j) with P
     the shares of each row's sum, takes products of the one b×b matrix with thin
     ones; automatic differentiation takes a dozen passes over such matrices.
     """
@@ -182,10 +183,10 @@ def _mean_log_overlap(x):
     ones = tf.ones_like(squares)
     exponents = tf.matmul(tf.concat([0.5 * fixed, squares, ones], axis=1),
                           tf.concat([fixed, ones, squares], axis=1), transpose_b=True)
-    overlaps = tf.exp(tf.cast(exponents, tf.float32))
-    sums = tf.reduce_sum(overlaps, axis=1, keepdims=True)
+    overlaps = tf.exp(tf.minimum(tf.cast(exponents, tf.float32), 0.))
     # Without the diagonal, on which x_i − x_i would be a rounded zero.
     others = tf.linalg.set_diag(overlaps, tf.zeros([rows]))
+    sums = 1. + tf.reduce_sum(others, axis=1, keepdims=True)
     y, share = tf.cast(fixed, tf.float32), 1. / sums
     # The matrix is symmetric; a product with few columns would be slow.
     found = tf.transpose(tf.matmul(

@@ -23,10 +23,11 @@ RULE = (
     "brackets, ours minus the paper's, in points. *Not run at full size*: only "
     "smaller or changed runs are recorded; of the longest without changed settings it is said what it would be judged.")
 SCORE_RULE = (
-    "Judged is the mean over seeds of what the kept policy scored on fresh episodes. *Reproduced*: within the paper's ± "
+    "Judged is the mean over seeds of what the kept policy scored on fresh episodes; of a student, as a share of its "
+    "teacher's score, beside the share that the paper's has of its teacher's. *Reproduced*: within the paper's ± "
     "(counted up to {partly:g} % of its teacher's score), or within {spread:g} % of that, or above, which of a method that "
     "others are compared with is only called *above*; *partly*: below that by at most {partly:g} % more; *not*: further "
-    "below. In brackets, ours minus the paper's, in per cent of the paper's teacher's score.")
+    "below. In brackets, ours minus the paper's, in per cent of the teacher's score.")
 BASELINES = ("student_kd", "dafl", "noise")  # of which more than the paper's is no reproduction
 
 
@@ -75,6 +76,8 @@ def _judged(group, claim, rule):
     scored = claim.get("metric") == "score"
     unit = claim["unit"] if scored else 1.
     ours, spread = summary.mean(group.values(claim["judged"])), claim["spread"]
+    if scored and not group.trains_teacher:  # a student need not make up for its teacher
+        ours *= unit / summary.mean(group.values("teacher"))
     spread = rule["spread"] if spread is None else spread / unit
     if scored:
         spread = min(max(spread, rule["spread"]), rule["partly"])

@@ -17,8 +17,10 @@ LEGEND = (
     "gym's limits. ± is the standard deviation over seeds (ddof 1). IQM: the mean without the lowest and the highest "
     "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: "
     "(student − random) / (teacher − random), random being uniform actions. Best seen: in the evaluations that chose it, "
-    "the paper's protocol. By the loss: on the fresh episodes, the student of the least `L_distill` until the scores ended "
-    "the run; methods named `by_loss` end by the loss too and need no simulator. Updates: of the student, as a mean.")
+    "the paper's protocol; the first of equals is kept. By the loss: on the same fresh episodes, the student of the least "
+    "`L_distill` until the scores ended the run, and in brackets what that choice, which needs no simulator, costs: the "
+    "mean over seeds of its score less the kept one's. Methods named `by_loss` end by the loss too. Updates: of the "
+    "student, as a mean. \\*: with settings changed on the command line.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
     "environment (stratified bootstrap, {resamples} draws). Methods that lack one of them are left out.")
@@ -82,11 +84,18 @@ def rows(groups):
             summary.signed("{:.1f}".format(100 * summary.mean(shares))) if shares else summary.DASH,
             summary.number(group.values("paper")[0], "score"), summary.mean_std(group.values("best"), "score"),
             summary.mean_std(group.values("last"), "score"),
-            summary.mean_std([run.result["by_loss"]["score"] for run in group.runs], "score"),
+            _by_loss(group),
             "{:,.0f}".format(summary.mean(group.values("student_steps"))), "{:.2f}".format(group.hours()),
             "<br>".join("`{}`".format(line) for line in group.commands()),
             "<br>".join(group.commits())])
     return head, found
+
+
+def _by_loss(group):
+    """'12.0 ± 1.0 (−3.0)': scores of the students that the loss chose, and their mean less the kept ones'."""
+    scores = [run.result["by_loss"]["score"] for run in group.runs]
+    cost = summary.mean(scores) - summary.mean(group.values("fresh"))
+    return "{} ({})".format(summary.mean_std(scores, "score"), summary.signed("{:+.2f}".format(cost)))
 
 
 def _iqm(values):

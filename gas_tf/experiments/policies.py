@@ -52,7 +52,7 @@ class Generator:
         'the output is linear')
     zero_constants: bool = setting(
         False, "whether dimensions that never varied, as the teacher's "
-        'normaliser tells, are 0, as after it', 'the output is linear')
+        'normaliser tells, are 0, as after it; of noise too', 'the output is linear')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
     decay: Literal['constant', 'cosine', 'late'] = setting(
         'constant', 'of the learning rate over the generator steps: cosine '
@@ -87,8 +87,9 @@ class Evaluation:
         20000, 'student updates without a better one until the end, asked at '
         'evaluations (0: none)', 'chosen: appendix A.2.1 says 120 seconds')
     patience_seconds: float = setting(
-        0., 'seconds without a better one until the end (0: none); such an end '
-        'does not repeat', 'appendix A.2.1 says 120')
+        0., 'seconds without a better one until the end, in the place of the '
+        'updates (0: the updates count); such an end does not repeat',
+        'appendix A.2.1 says 120')
 
 
 @described
@@ -191,6 +192,12 @@ ABLATIONS = {
     'gas_by_loss': ('gas', {'evaluation.stopping': 'loss'}),
     'gas_normalised_by_loss': (
         'gas_normalised', {'evaluation.stopping': 'loss'}),
+    'gas_normalised_gamma_0': ('gas_normalised', {'objective.gamma': 0.}),
+    'gas_normalised_no_reset': ('gas_normalised', {'schedule.reset_every': 0}),
+    'gas_normalised_generators_1': ('gas_normalised', {'generator.count': 1}),
+    'gas_normalised_no_zeros': (
+        'gas_normalised', {'generator.zero_constants': False}),
+    'noise_zeros': ('noise', {'generator.zero_constants': True}),
     'student_kd_likeliest': (
         'student_kd', {'collection.actions': 'likeliest'}),
 }

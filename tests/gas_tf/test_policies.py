@@ -87,6 +87,13 @@ def test_what_never_varied_is_0(teacher):
                 drawn = np.concatenate(algorithm.samples(session))
         assert np.array_equal(drawn[:, 0], np.zeros(len(drawn))) == zero_constants
         np.testing.assert_allclose(drawn.std(0)[1:], np.ones(size - 1), atol=.05)
+        config = configured(**{'generator.zero_constants': zero_constants, 'inputs': 'noise', 'schedule.batch_size': 512})
+        with tf.Graph().as_default() as graph:
+            parts = policies.source_of_inputs(config, dull, 0).sub_batches('student noise', 0)
+            with determinism.new_session(graph) as session:
+                drawn = np.concatenate(session.run(parts))
+        assert np.array_equal(drawn[:, 0], np.zeros(len(drawn))) == zero_constants
+        np.testing.assert_allclose(drawn.std(0)[1:], np.ones(size - 1), atol=.15)
 
 
 def test_real_inputs_are_normalised(teacher, monkeypatch):
@@ -184,6 +191,7 @@ def test_a_student_is_judged_by_its_likeliest_actions(teacher):
         kl = .5 * np.sum((mine - theirs) ** 2, axis=1)
     assert row['kl_real'] == pytest.approx(kl.mean(), rel=1e-3)
     assert row['real_std'] == pytest.approx(real.std(0).mean(), rel=1e-3)
+    assert row['real_std_spread'] == pytest.approx(real.std(0).std(), rel=1e-3)
     assert row['real_mean'] == pytest.approx(np.sqrt(np.mean(real.mean(0) ** 2)), rel=1e-3)
 
 

@@ -92,6 +92,7 @@ def test_every_method(cartpole, tmp_path, method, capsys):
         method not in ('student_kd', 'noise'))
     if method == 'gas_normalised':
         assert rows[-1]['input_std'] == pytest.approx(1., abs=.05) and rows[-1]['input_mean'] < 1e-3
+        assert rows[-1]['input_std_spread'] < .05
     text = capsys.readouterr().out
     for line in ('^teacher +25.0 ± 1.0 +100.0 % +100.0 %', '^student, seed 0 ', '^random policy .* 0.0 %'):
         assert re.search(line, text, re.M), line
@@ -105,7 +106,8 @@ def test_other_inputs_are_not_compared_with_the_paper(cartpole, tmp_path, capsys
 
 
 @pytest.mark.parametrize('patience', [['--evaluation.patience', '5'],  # less than between two evaluations
-                                      ['--evaluation.patience', '10'], ['--evaluation.patience-seconds', '1e-9']])
+                                      ['--evaluation.patience', '10'],
+                                      ['--evaluation.patience-seconds', '1e-9', '--evaluation.patience', '0']])
 def test_patience_ends_a_run_and_it_stays_ended(cartpole, tmp_path, patience):
     given = arguments(cartpole, tmp_path, *patience)
     assert run.main(given) == 0
@@ -119,6 +121,12 @@ def test_patience_ends_a_run_and_it_stays_ended(cartpole, tmp_path, patience):
     (folder / 'result.json').unlink()  # as if killed before it was written
     assert run.main(given) == 0
     assert read(tmp_path)[1:] == (rows, dict(result, wall_seconds=read(tmp_path)[2]['wall_seconds']))
+
+
+def test_seconds_of_patience_are_in_the_place_of_updates(cartpole, tmp_path):
+    assert run.main(arguments(cartpole, tmp_path, '--evaluation.patience', '5',
+                              '--evaluation.patience-seconds', '1e6')) == 0
+    assert len(read(tmp_path)[1]) == 4
 
 
 def test_the_loss_can_choose_the_student(cartpole, reference, tmp_path):

@@ -24,6 +24,11 @@ CHANGES = {
     'gas_generators_8': {'generator.count': 8},
     'gas_by_loss': {'evaluation.stopping': 'loss'},
     'gas_normalised_by_loss': dict(STANDARDISED, **{'evaluation.stopping': 'loss'}),
+    'gas_normalised_gamma_0': dict(STANDARDISED, **{'objective.gamma': 0.}),
+    'gas_normalised_no_reset': dict(STANDARDISED, **{'schedule.reset_every': 0}),
+    'gas_normalised_generators_1': {name: value for name, value in STANDARDISED.items() if name != 'generator.count'},
+    'gas_normalised_no_zeros': {name: value for name, value in STANDARDISED.items() if name != 'generator.zero_constants'},
+    'noise_zeros': {'inputs': 'noise', 'generator.zero_constants': True},
     'student_kd_likeliest': dict(REAL, **{'collection.actions': 'likeliest'}),
 }
 

@@ -110,10 +110,11 @@ def test_it_is_a_lower_bound(seed):
 
 
 @pytest.mark.parametrize('shared', [True, False])
-@pytest.mark.parametrize('log_std', [-50., -14., -5., 5., 14., 50.])
-def test_tiny_and_huge_variances_stay_finite_and_right(log_std, shared):
-    mean, _ = mixture(8, 3, shared)
-    log_std = np.full([3] if shared else [8, 3], log_std)
+@pytest.mark.parametrize('rows, dimensions', [(8, 3), (64, 17)])
+@pytest.mark.parametrize('log_std', [-50., -20., -19., -14., -5., 5., 14., 50.])
+def test_tiny_and_huge_variances_stay_finite_and_right(log_std, shared, rows, dimensions):
+    mean, _ = mixture(rows, dimensions, shared)
+    log_std = np.full([dimensions] if shared else [rows, dimensions], log_std)
     found = evaluated(mean, log_std, gradients=True)
     assert all(np.all(np.isfinite(array)) for array in found)
     assert found[0] == pytest.approx(oracle(mean, log_std), rel=1e-5)
