@@ -21,16 +21,13 @@ SENDING_SLEEP = 1e-4  # seconds, at most, between two looks at a message that is
 def run(given, sources, display):
     """One rank's part of training all seeds, one after the other; the exit code."""
     leads = rank_and_size(os.environ)[0] == 0
-    if not leads:  # rank 0 is asked to stop as well, and tells the others
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
     watcher = Watcher() if leads else None
     try:
         try:
             from mpi4py import MPI
         except ImportError as error:
             raise UserError('MPI is not installed: make simulators (%s)' % error) from error
-        comm = MPI.COMM_WORLD
+        asked, comm = _asked_to_stop() if leads else None, MPI.COMM_WORLD
         if comm.Get_size() < 2:
             raise UserError('MPI gave this process no others: mpi4py was built against another MPI than that of '
                             'mpirun; use the mpirun of this environment')
@@ -40,7 +37,7 @@ def run(given, sources, display):
             raise UserError('training.environments is %d: give each of the %d workers one at least' % (
                 given.settings.training.environments, comm.Get_size() - 1))
         try:
-            return _work(comm, given) if comm.Get_rank() else _lead(comm, MPI, given, sources, display)
+            return _lead(comm, MPI, given, sources, display, asked) if leads else _work(comm, given)
         except Exception as error:
             if watcher:
                 watcher.dismiss()
@@ -160,11 +157,13 @@ def _abort(comm, error):
     comm.Abort(2 if isinstance(error, UserError) else 1)
 
 
-def _lead(comm, mpi, given, sources, display):
+def _lead(comm, mpi, given, sources, display, asked):
     from ppo import options
     port, workers = _Leader(comm, mpi), range(1, comm.Get_size())
-    asked, errors = _asked_to_stop(), []
+    errors = []
     for seed in given.seeds:
+        if asked:
+            break
         try:
             result = _train(mpi, port, workers, given, sources, seed, display, asked)
         except Diverged as error:  # the other seeds need not

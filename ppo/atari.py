@@ -8,12 +8,32 @@ NOOPS = 30  # at most, at the start of an episode
 REPEAT = 4  # frames per action, of which the last two are joined by their maximum
 
 
+class _LastTwo(gym.Wrapper):
+    """Remembers the last two frames of an episode."""
+
+    def step(self, action):
+        found = self.env.step(action)
+        self.frames = self.frames[-1:] + [found[0]]
+        return found
+
+    def reset(self, **arguments):
+        self.frames = [self.env.reset(**arguments)]
+        return self.frames[0]
+
+
 class _RepeatAndMax(gym.Wrapper):
     """Each action for four frames; what is seen is the maximum of the last two.
 
     baselines' own keeps what its buffer held before where an episode ends
-    within the first frames of an action; here those frames count.
+    within the first frames of an action, and shows one frame alone after the
+    no-ops; here the frames of that action, and the last two of those count.
+
+    recent: the `_LastTwo` below.
     """
+
+    def __init__(self, env, recent):
+        super().__init__(env)
+        self.recent = recent
 
     def step(self, action):
         total, seen = 0., []
@@ -26,7 +46,8 @@ class _RepeatAndMax(gym.Wrapper):
         return np.maximum(seen[0], seen[-1]), total, done, info
 
     def reset(self, **arguments):
-        return self.env.reset(**arguments)
+        self.env.reset(**arguments)
+        return np.maximum(self.recent.frames[0], self.recent.frames[-1])
 
 
 class _Grey(gym.ObservationWrapper):
@@ -49,5 +70,6 @@ def wrapped(env, environment):
     """
     from baselines.common.atari_wrappers import FrameStack, NoopResetEnv
     # Without gym's limit of 400,000 frames; ours counts actions.
-    env = NoopResetEnv(env.unwrapped, noop_max=NOOPS)
-    return FrameStack(_Grey(_RepeatAndMax(env), environment.frame_size), environment.frames)
+    recent = _LastTwo(env.unwrapped)
+    env = _RepeatAndMax(NoopResetEnv(recent, noop_max=NOOPS), recent)
+    return FrameStack(_Grey(env, environment.frame_size), environment.frames)

@@ -13,6 +13,7 @@ from runs.errors import UserError
 FIRST_SLEEP, LONGEST_SLEEP = 2e-5, 1e-3  # seconds, when there is nothing to do; chosen
 FIRST_SECONDS = 60.  # that a worker may take to its first word: imports, slow disks
 CHECK_SECONDS = 1.  # between looks at the workers and calls of `show`
+AWAY_SECONDS = 2.   # more than that between them means that this process stood still, and others with it
 ALIVE = 'alive'  # what a worker sends while its environments take their time
 
 #: What a worker sends: of one group of its environments, the observations that want actions and, but for the first
@@ -63,7 +64,7 @@ class Central:
     def run(self, show, stopped):
         """Until the training is finished, or `stopped()` says so.
 
-        show: called about once a second.
+        show: called about once a second, and at the end.
 
         Raises:
           UserError: a worker does not answer, or the learner failed.
@@ -82,11 +83,15 @@ class Central:
                 started = time.time()
                 back_off.idle()
                 self.learning.seconds['waiting'] += time.time() - started
-            if time.monotonic() - checked > CHECK_SECONDS:
+            away = time.monotonic() - checked
+            if away > CHECK_SECONDS:
+                if checked and away > CHECK_SECONDS + AWAY_SECONDS:  # as after Ctrl-Z
+                    self._owing = {worker: since + away for worker, since in self._owing.items()}
                 self._check_workers()
                 show()
                 checked = time.monotonic()
         self.learning.stop()
+        show()  # what the last evaluation found
 
     def stop_workers(self):
         """Tells every worker to end, and waits until none has anything to say any more."""

@@ -48,7 +48,10 @@ def make(environment):
     limit = environment.max_steps or limit
     if environment.contact_forces == 'restored':
         restore_contact_forces(made.unwrapped)
-    return Simulation(made, limit)
+    simulation = Simulation(made, limit)
+    if not limit:
+        raise UserError('%s has no time limit of its own: give environment.max_steps' % environment.id)
+    return simulation
 
 
 def _line(error):
@@ -89,7 +92,7 @@ class Simulation:
 
     Args:
       env: a gym environment without time limit.
-      limit: actions until an episode is cut off; 0: none.
+      limit: actions until an episode is cut off.
 
     Attributes:
       steps, score: actions and true rewards of the episode so far.
@@ -191,16 +194,18 @@ class Environments:
     def __len__(self):
         return len(self.simulations)
 
-    def reset(self, step):
+    def reset(self, step, within=None):
         """Seeds each apart by (seed, its number, step) and begins new episodes: `[n, ...]`.
 
         These first episodes are cut off at random times: environments that
         begin together are not to stay together.
+
+        within: actions until the next reset, where one will come.
         """
         for i, simulation in enumerate(self.simulations):
             self._observations[i] = self._new_episode(i, step)
-            if simulation.limit:
-                simulation.shorten(1 + self._key(i, 'first end/%d' % step) % simulation.limit)
+            latest = min(simulation.limit, within or simulation.limit)
+            simulation.shorten(1 + self._key(i, 'first end/%d' % step) % latest)
             self._alive()
         return self._observations.copy()
 

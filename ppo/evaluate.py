@@ -40,8 +40,8 @@ def _run(given):
     print('%s: %.1f%s over %d episodes of %.0f actions' % (
         environment.id, np.mean(scores), spread, len(scores), np.mean([steps for _, steps in played])))
     frames = protocol(teacher.config, limit)['most_frames']
-    print('protocol: %s actions, true rewards, %s%s, normaliser frozen%s' % (
-        'sampled' if given.sampled else 'likeliest', 'at most %d actions' % limit if limit else 'no limit',
+    print('protocol: %s actions, true rewards, at most %d actions%s, normaliser frozen%s' % (
+        'sampled' if given.sampled else 'likeliest', limit,
         ' (%d frames)' % frames if frames != limit else '',
         ', contact forces %s' % environment.contact_forces if 'Humanoid' in environment.id else ''))
     if film:

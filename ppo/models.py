@@ -135,15 +135,15 @@ class Nature:
     """
 
     def __init__(self, owner, prefix, model, shape):
-        side, channels, units = shape[0], shape[2], model.widths[-1]
+        sides, channels, units = np.array(shape[:2]), shape[2], _four(model)[-1]
         self.layers = []
         for i, (filters, (kernel, stride)) in enumerate(zip(model.widths, CONVOLUTIONS)):
-            if side < kernel:
-                raise UserError('frames of %d pixels are too small for model.body nature' % shape[0])
+            if min(sides) < kernel:
+                raise UserError('frames of %d x %d are too small for model.body nature' % shape[:2])
             self.layers.append((owner.convolution(
                 '%sconv%d' % (prefix, i + 1), kernel, channels, filters, np.sqrt(2.)), stride))
-            side, channels = (side - kernel) // stride + 1, filters
-        self.dense = owner.dense(prefix + 'dense', side * side * channels, units, np.sqrt(2.))
+            sides, channels = (sides - kernel) // stride + 1, filters
+        self.dense = owner.dense(prefix + 'dense', int(np.prod(sides)) * channels, units, np.sqrt(2.))
         self.size = units
 
     def __call__(self, x):
@@ -163,7 +163,7 @@ class Impala:
     def __init__(self, owner, prefix, model, shape):
         side, channels = np.array(shape[:2]), shape[2]
         self.stages = []
-        for i, filters in enumerate(model.widths[:-1]):
+        for i, filters in enumerate(_four(model)[:-1]):
             name = '%sstage%d/' % (prefix, i + 1)
             first = owner.convolution(name + 'conv', 3, channels, filters, np.sqrt(2.))
             blocks = [[owner.convolution('%sblock%d/conv%d' % (name, b + 1, c + 1), 3, filters, filters, np.sqrt(2.))
@@ -179,6 +179,13 @@ class Impala:
             for one, two in blocks:
                 x += _same(tf.nn.relu(_same(tf.nn.relu(x), one)), two)
         return tf.nn.relu(affine(_flat(tf.nn.relu(x)), *self.dense))
+
+
+def _four(model):
+    """The widths of three convolutions, or stages, and a dense layer."""
+    if len(model.widths) != 4:
+        raise UserError('model.widths has %d numbers: model.body %s takes four' % (len(model.widths), model.body))
+    return model.widths
 
 
 def _same(x, layer):

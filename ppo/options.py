@@ -66,6 +66,8 @@ def parse(arguments):
                             % ', '.join(experiments.EXPERIMENTS))
         name = known.env or 'humanoid'
         arguments = [name] + arguments
+    elif known.env is not None:
+        raise UserError('%s and --env %s: name one of the two' % (name, known.env))
     if known.env is None and name not in experiments.EXPERIMENTS:
         nearest('environment', name, list(experiments.EXPERIMENTS))
     budget = known.budget or 'paper'

@@ -21,10 +21,11 @@ class Player:
         self.training = config.training
         self.environments = Environments(config.environment, environments_needed(config.training), seed)
         self.actor, self._observations = actor, None
+        self._within = max(1, config.training.evaluate_every // len(self.environments))  # actions between two restarts
 
     def restart(self, step):
         """New episodes everywhere, by (seed, step): what a checkpoint can begin from."""
-        self._observations = self.environments.reset(step)
+        self._observations = self.environments.reset(step, self._within)
 
     def play(self, session, version):
         """One `Rollout`; its actions are functions of (seed, version, time)."""

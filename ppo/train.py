@@ -5,6 +5,7 @@ rank 0 learns and acts while the other ranks step environments.
 """
 
 import os
+import signal
 import sys
 
 from runs.command import guarded, rank_and_size
@@ -17,9 +18,12 @@ def main(arguments=None):
 
 
 def _run(arguments):
+    rank, size = rank_and_size(os.environ)
+    if size > 1:
+        _obey_signals_until_mpi_runs(rank)
     from ppo import options
     from runs.display import Display
-    display, (rank, size) = Display(), rank_and_size(os.environ)
+    display = Display()
     if rank and {'--list', '--help', '-h'} & set(arguments):
         return 0  # said once
     if '--list' in arguments:
@@ -43,6 +47,17 @@ def _run(arguments):
     if errors:
         raise UserError('; '.join(errors))
     return 0
+
+
+def _obey_signals_until_mpi_runs(rank):
+    """Rank 0 dies of Ctrl-C and SIGTERM, the others ignore them.
+
+    The launcher ends all ranks when one dies of a signal, but waits for ever
+    when one ends by itself before MPI has started.  Later rank 0 is asked to
+    stop, and tells the others.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN if rank else signal.SIG_DFL)
 
 
 def _synchronous(given, sources, seed, display):

@@ -13,13 +13,14 @@ import collections
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
 import time
 
 from ppo.experiments import configuration
-from runs.benchmarks.beside import BUSY, judged, sgemm
+from runs.benchmarks.beside import BUSY, QUIET, busy_seconds, judged, sgemm
 from runs.command import Parser, guarded
 from runs.display import Display
 from runs.errors import UserError
@@ -65,7 +66,7 @@ def ask(command, peers):
 
 
 def measure(name, options):
-    """{side: [what each of its blocks gave]}, the sides in alternation."""
+    """({side: [what each of its blocks gave]}, the sides in alternation; list of the cores that others kept busy)."""
     work = WORKS[name]
     common = ['--environments', work.environments, '--rollout', work.rollout, '--batch', work.batch,
               '--seconds', options.seconds]
@@ -79,11 +80,19 @@ def measure(name, options):
         'synchronous': ours,
         'one worker': [mpirun, '-n', 2] + ours,
         'simulator': ours + ['--simulator']}
-    found = {side: [] for side in commands}
+    found, others = {side: [] for side in commands}, []
     for _ in range(options.blocks):
         for side, command in commands.items():
+            before, start = _others_seconds(), time.perf_counter()
             found[side].append(ask(command, options.peers))
-    return found
+            others.append(max(0., (_others_seconds() - before) / (time.perf_counter() - start)))
+    return found, others
+
+
+def _others_seconds():
+    """Processor seconds of all processes but this one and those that it has waited for."""
+    ours = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return busy_seconds() - time.process_time() - ours.ru_utime - ours.ru_stime
 
 
 def rows(name, found):
@@ -138,15 +147,19 @@ def _parsed(arguments):
 def _run(options):
     display = Display()
     load, cores, source = os.getloadavg()[0], usable_cores(), source_commit()
-    busy = load > BUSY * cores
-    if busy:
+    if load > BUSY * cores:
         display.line('warning: load %.2f on %d cores before the start: other work is running, timings are only '
                      'indicative' % (load, cores))
-    found = []
+    found, others = [], []
     for name in options.works:
-        found += rows(name, measure(name, options))
+        blocks, meanwhile = measure(name, options)
+        found += rows(name, blocks)
+        others += meanwhile
+    busy = max(others) > QUIET * cores
+    if busy:
+        display.line('warning: other processes kept up to %.2f of %d cores busy meanwhile' % (max(others), cores))
     result = {'machine': {'cpu': cpu()['model'], 'cores': cores},
-              'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'load_before': load, 'busy': busy,
+              'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'load_before': load, 'busy': busy, 'other_cores': max(others),
               'sgemm_gflops': max(sgemm(cores).values()), 'commit': source['commit'], 'dirty': source['dirty'],
               'blocks': options.blocks, 'seconds': options.seconds, 'rows': found}
     show(result, display)

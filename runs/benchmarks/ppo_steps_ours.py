@@ -35,10 +35,9 @@ def train(given):
 
     class Timed(training.Training):
         def learn(self, played):
+            # From the beginning of one update to that of another: what the threads count is added at an update's end.
+            stamps.append((time.time(), self.learner.transitions, dict(threads[0].seconds) if threads else {}))
             super().learn(played)
-            if len(stamps) == WARM_UP and threads:
-                threads[0].seconds.update(dict.fromkeys(threads[0].seconds, 0.))
-            stamps.append((time.time(), self.learner.transitions))
             return False
 
         @property
@@ -46,8 +45,8 @@ def train(given):
             return len(stamps) > WARM_UP + 1 and stamps[-1][0] - stamps[WARM_UP][0] > given.seconds
 
         def finish(self, *_):
-            (start, before), (end, after) = stamps[WARM_UP], stamps[-1]
-            shares = {name: seconds / (end - start) for name, seconds in threads[0].seconds.items()} if threads else {}
+            (start, before, spent), (end, after, spent_then) = stamps[WARM_UP], stamps[-1]
+            shares = {name: (seconds - spent[name]) / (end - start) for name, seconds in spent_then.items()}
             print(json.dumps({'steps_per_second': (after - before) / (end - start), 'rank_0': shares}), flush=True)
 
     central.Learning.__init__ = remembered
@@ -57,17 +56,21 @@ def train(given):
 
 
 def simulate(given):
-    """Steps the environments with the same random actions throughout, without learning."""
-    import numpy as np
-    from ppo.environments import Environments
+    """Steps gym's own environments with random actions, drawn beforehand, without anything of ours."""
+    import gym
     from ppo.options import parse
-    environments = Environments(parse(settings(given))[0].settings.environment, given.environments, 0)
-    environments.reset(0)
-    kind, size = environments.spaces.actions
-    random, steps, start = np.random.RandomState(0), 0, time.time()
+    gym.logger.set_level(gym.logger.ERROR)
+    name = parse(settings(given))[0].settings.environment.id
+    environments = [gym.make(name) for _ in range(given.environments)]
+    for environment in environments:
+        environment.reset()
+    actions = [environments[0].action_space.sample() for _ in range(1000)]
+    steps, start = 0, time.time()
     while time.time() - start < given.seconds:
-        environments.step(random.randint(size, size=given.environments) if kind == 'categorical'
-                          else random.uniform(-1., 1., [given.environments, size]))
+        action = actions[steps // given.environments % len(actions)]
+        for environment in environments:
+            if environment.step(action)[2]:
+                environment.reset()
         steps += given.environments
     print(json.dumps({'steps_per_second': steps / (time.time() - start)}))
     return 0

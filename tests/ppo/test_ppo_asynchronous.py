@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +141,8 @@ def test_three_ranks_learn(tmp_path):
     for row in rows:
         assert sum(row['lag_histogram']) == pytest.approx(1.) and 0. <= row['lag_mean'] <= 4.
         assert {'dropped_rollouts', 'inference', 'learning', 'waiting'} <= set(row)
+    # The last line of progress has the last evaluation.
+    assert re.search(r'40960/40960 steps, score %.1f, ' % rows[-1]['score'], run.said()[0])
     provenance = json.loads((run.folder / 'provenance.json').read_text())
     assert provenance['mpi']['ranks'] == 3 and 'MPICH' in provenance['mpi']['library']
     # And finished is finished.
@@ -177,6 +180,26 @@ def test_asked_to_stop_it_stops(tmp_path, number, expected):
     code, error = run.end(10)
     assert code == expected
     assert 'stopped: the same command goes on from the last checkpoint' in error and 'Traceback' not in error
+
+
+def test_asked_to_stop_while_it_starts_it_stops(tmp_path):
+    patch = """
+if rank == 0:
+    class Watcher(asynchronous.Watcher):
+        def __init__(self):
+            super().__init__()
+            open(%r, 'w').close()
+            time.sleep(2.)
+    asynchronous.Watcher = Watcher
+""" % str(tmp_path / 'starting')
+    run = Run(tmp_path / 'out', *LONG, patch=patch)
+    while not (tmp_path / 'starting').exists():
+        assert run.process.poll() is None
+        time.sleep(.05)
+    os.kill(run.process.pid, signal.SIGINT)
+    code, error = run.end(20)
+    assert code not in (0, None) and 'Traceback' not in error and not run.rows()
+    assert 'the same command goes on from the last checkpoint' in error
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_saved(tmp_path):
@@ -237,10 +260,10 @@ def test_the_workers_share_the_environments_out(tmp_path):
 if rank:
     from ppo import environments
     real = environments.Environments.reset
-    def reset(self, step):
+    def reset(self, step, *more):
         with open(%r + '/rank-%%d' %% rank, 'a') as file:
             print(self.first, len(self), file=file)
-        return real(self, step)
+        return real(self, step, *more)
     environments.Environments.reset = reset
 """ % str(tmp_path)
     assert Run(tmp_path / 'out', '--training.transitions', '8192', patch=patch).end(90)[0] == 0

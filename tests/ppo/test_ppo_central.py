@@ -175,6 +175,25 @@ def test_a_silent_worker_is_noticed_while_another_keeps_rank_0_busy(monkeypatch)
         turn(one, (1, request(0, [5, 6], [0, 0], [RUNNING, RUNNING])))
 
 
+def test_after_a_pause_of_the_whole_job_nobody_is_given_up(monkeypatch):
+    from ppo import central as module
+    clock = [100.]
+    monkeypatch.setattr(module.time, 'monotonic', lambda: clock[0])
+
+    def stopped(*seconds):
+        """Asked before every round, of which each takes so long."""
+        for one_round in seconds:
+            yield False
+            clock[0] += one_round
+        yield True
+    one = central()
+    turn(one, (1, request(0, [1, 2])))  # now it owes a word within ten seconds
+    one.run(lambda: None, stopped(1.1, 60., 1.1, 1.1).__next__)
+    with pytest.raises(UserError, match='rank 1 has not answered'):
+        one.run(lambda: None, stopped(*[2.] * 9).__next__)
+    assert clock[0] - 161. < 14.
+
+
 def test_why_a_worker_cannot_go_on_is_said():
     one = central(workers=(1, 2))
     with pytest.raises(UserError, match='no such game .the worker of rank 2.'):

@@ -128,6 +128,10 @@ def test_environments_that_begin_together_do_not_stay_together():
     first = [times[0] for times in found]
     assert len(set(first)) > 20 and min(first) < 5 and max(first) > 40
     assert [times[0] for times in ends(3)] == first != [times[0] for times in ends(4)]
+    soon = Environments(environment('mountaincar', max_steps=50), 40, 0)
+    soon.reset(3, 7)
+    cut = np.array([soon.step(np.zeros([40, 1])).ended for _ in range(7)])
+    assert np.all((cut > 0).sum(axis=0) == 1) and len(set(cut.argmax(axis=0))) > 4  # before the next reset, at 7
     # What judges is never cut off.
     played = Environments(environment('mountaincar', max_steps=50), 5, 0).play(lambda seen: np.zeros([len(seen), 1]), 3)
     assert [steps for _, steps in played] == [50] * 5
@@ -230,6 +234,24 @@ def test_atari_frames_are_the_maximum_of_two_and_stacked():
     assert reward == 0. and end == RUNNING and gym.__version__ == '0.17.3'
 
 
+def test_ataris_first_frame_is_the_maximum_of_the_last_two_no_ops():
+    atari()
+    import cv2
+    import gym
+    simulation = make(environment('pong'))
+    for seed in range(3):
+        simulation.seed(seed)
+        found = np.array(simulation.reset())
+        raw = gym.make('PongNoFrameskip-v4').unwrapped
+        raw.seed(seed)
+        frames = [raw.reset()]
+        for _ in range(raw.np_random.randint(1, 31)):
+            frames.append(raw.step(0)[0])
+        expected = cv2.resize(cv2.cvtColor(np.maximum(frames[-2], frames[-1]), cv2.COLOR_RGB2GRAY), (84, 84),
+                              interpolation=cv2.INTER_AREA)
+        np.testing.assert_array_equal(found, np.repeat(expected[:, :, np.newaxis], 4, axis=2))
+
+
 def test_ataris_rewards_are_learnt_from_by_sign_and_scored_as_they_are():
     atari()
     environments = Environments(environment('seaquest', max_steps=400), 1, 0)
@@ -250,6 +272,14 @@ def test_ataris_cap_counts_actions():
     environments.reset(0)
     ended = [environments.step([0]).ended[0] for _ in range(10)]
     assert set(ended) == {0, TRUNCATED} and np.diff(np.flatnonzero(ended)).tolist() == [5]
+
+
+def test_an_environment_without_time_limit_is_given_one():
+    import gym
+    gym.register('Endless-v0', entry_point='gym.envs.classic_control:CartPoleEnv')
+    with pytest.raises(UserError, match='Endless-v0 has no time limit of its own: give environment.max_steps'):
+        make(Environment(id='Endless-v0'))
+    assert make(Environment(id='Endless-v0', max_steps=7)).limit == 7
 
 
 @pytest.mark.parametrize('name, said', [('Nothing-v0', 'gym makes no'), ('CartPole', 'gym makes no'),

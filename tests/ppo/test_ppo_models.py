@@ -32,6 +32,15 @@ def test_the_papers_numbers_of_weights(widths, weights):
         assert kernels(policy) - policy.body.size * 6 == weights
 
 
+@pytest.mark.parametrize('body', ['nature', 'impala'])
+def test_frames_need_not_be_square(body):
+    with tf.Graph().as_default():
+        policy = made((84, 60, 4), Actions('categorical', 6), body=body, widths=(2, 3, 4, 8))
+        assert policy(tf.zeros((2, 84, 60, 4))).distribution.logits.shape.as_list() == [2, 6]
+        # 84, 20, 9, 7 and 60, 14, 6, 4; or 84, 42, 21, 11 and 60, 30, 15, 8.
+        assert policy.body.dense[0].shape.as_list() == [{'nature': 7 * 4, 'impala': 11 * 8}[body] * 4, 8]
+
+
 def test_impala_has_15_convolutions_and_the_papers_size():
     with tf.Graph().as_default():
         policy = made(FRAMES, Actions('categorical', 6), body='impala', widths=(16, 32, 32, 256),

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ppo import evaluate, options, train
+from ppo.environments import make
 from ppo.experiments import EXPERIMENTS, configuration
 from ppo.teacher import find, read_teacher
 from runs import settings
@@ -206,6 +208,31 @@ def test_a_damaged_teacher_is_one_line(reference, tmp_path, capsys, damage):
     assert error.startswith('error: ') and error.count('\n') == 1 and str(folder) in error
 
 
+def test_a_sheet_of_frames(tmp_path):
+    """Eight a row, the rest black; what MuJoCo draws shows something."""
+    frames = [np.full((2, 3, 3), [10 * i, 20, 30], np.uint8) for i in range(11)]
+    evaluate.save_frames(tmp_path / 'sheet.png', frames)
+    with Image.open(str(tmp_path / 'sheet.png')) as picture:
+        sheet = np.array(picture)
+    assert sheet.shape == (4, 24, 3)
+    assert sheet[0, ::3, 0].tolist() == list(range(0, 80, 10)) and sheet[2, ::3, 0].tolist() == [80, 90, 100] + [0] * 5
+    assert sheet[0, 0].tolist() == [0, 20, 30]
+
+
+def test_a_policy_is_drawn(tmp_path, capsys):
+    try:
+        make(configuration('halfcheetah')[0].environment)
+    except UserError as error:
+        pytest.skip(str(error))
+    path = tmp_path / 'frames.png'
+    assert evaluate.main(['halfcheetah', '--episodes', '1', '--render', str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == 'frames: %s' % path
+    with Image.open(str(path)) as picture:
+        assert picture.size == (8 * 500, 5 * 500)  # 1,000 actions, one of 25
+        parts = np.array(picture.resize((8 * 50, 5 * 50))).reshape(5, 50, 8, 50, 3)
+    assert parts.std(axis=(1, 3, 4)).min() > 5. and np.abs(np.diff(parts.astype(float), axis=2)).mean() > .5
+
+
 # The command line.
 
 @pytest.mark.parametrize('arguments, said', [
@@ -228,7 +255,10 @@ def test_errors_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('arguments, said', [
     (['pong48', '--environment.frame-size', '8', '--model.body', 'nature'], 'too small'),
-    (['--env', 'Pong-v0'], 'does not fit observations [210, 160, 3]')])
+    (['--env', 'Pong-v0'], 'does not fit observations [210, 160, 3]'),
+    (['pong48', '--model.body', 'nature', '--model.widths', '8', '16'], 'model.widths has 2 numbers: model.body nature takes four'),
+    (['pong48', '--model.widths', '8', '16', '32'], 'model.body impala takes four'),
+    (['cartpole', '--env', 'Acrobot-v1'], 'cartpole and --env Acrobot-v1: name one of the two')])
 def test_errors_of_games_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
     pytest.importorskip('atari_py', reason='the Atari games are not installed: make simulators')
     check_refused(arguments, said, capsys, tmp_path, monkeypatch)

@@ -38,9 +38,18 @@ def test_a_process_that_fails_is_one_line():
                       'nowhere')
 
 
-@pytest.mark.parametrize('more', [[], ['--simulator']])
+@pytest.mark.parametrize('more', [[], ['--simulator'], 'mpirun'])
 def test_a_block_of_ours(more):
-    command = [sys.executable, '-m', 'runs.benchmarks.ppo_steps_ours', 'cartpole', '--environments', '16',
+    mpirun, asynchronous = Path(sys.executable).parent / 'mpirun', more == 'mpirun'
+    if asynchronous and not mpirun.exists():
+        pytest.skip('there is no mpirun beside the interpreter')
+    before, more = ([str(mpirun), '-n', '3'], []) if asynchronous else ([], more)
+    command = before + [sys.executable, '-m', 'runs.benchmarks.ppo_steps_ours', 'cartpole', '--environments', '16',
                '--rollout', '8', '--batch', '64', '--seconds', '0.5'] + more
     done = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, check=True)
-    assert json.loads(done.stdout.decode().splitlines()[-1])['steps_per_second'] > 100.
+    found = json.loads(done.stdout.decode().splitlines()[-1])
+    assert found['steps_per_second'] > 100.
+    if asynchronous:
+        shares = found['rank_0']
+        assert set(shares) == {'inference', 'learning', 'waiting'} and all(0. < share <= 1. for share in shares.values())
+        assert shares['inference'] + shares['waiting'] <= 1.  # of one thread
