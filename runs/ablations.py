@@ -61,6 +61,11 @@ def _changes(group, base):
     for run in base.runs:
         for name, field in run.fields.items():
             before.setdefault(name, []).append(field["value"])
-    return ", ".join("{} {}".format(code(name), field["value"]) for name, field in sorted(group.runs[0].fields.items())
+    return ", ".join("{} {}".format(code(name), _short(field["value"])) for name, field in sorted(group.runs[0].fields.items())
                      if (field["value"] not in before[name] and name not in varying(group.runs[0]) if name in before
                          else field["source"] == ABLATION or group.was_base))
+
+
+def _short(value):
+    """A setting as a person writes it: '0.5', '2.171'."""
+    return "{:.4g}".format(value) if isinstance(value, float) and len(repr(value)) > 6 else value
