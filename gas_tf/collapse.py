@@ -42,7 +42,7 @@ def measures(teacher_probs, inputs):
 
 
 def moments(batch, name):
-    """What vectors `[b, d]` have of mean 0 and variance 1 in every dimension.
+    """How far vectors `[b, d]` are from mean 0 and variance 1 in every dimension.
 
     Returns:
       {name_mean: root mean square over the dimensions of the mean, name_std:

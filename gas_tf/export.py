@@ -43,9 +43,9 @@ def best_student(run):
 
     Returns:
       ({variable name: array}, mean, std, kind): the variables under
-      `student/`; the normalisation (x - mean) / std of its inputs, which are
-      grey levels 0..255 of images, and of observations clipped to ±10 after
-      it; a policy's (`ppo.experiments.Model`, `ppo.spaces.Spaces`), `IMAGES`
+      `student/`; the normalisation (x - mean) / std of its inputs, grey levels
+      0..255 or raw observations, after which observations are clipped to ±10;
+      a policy's (`ppo.experiments.Model`, `ppo.spaces.Spaces`), `IMAGES`
       or `OWN`.
 
     Raises:

@@ -66,7 +66,8 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
         or `schedule__student_steps=5000`.
 
     Returns:
-      `Distilled`, with the last student: without data, no number ranks them.
+      `Distilled`, with the last student: no number that it may be chosen by ranks
+      them.
 
     Raises:
       UserError: one line that says what does not fit: a shape, an answer

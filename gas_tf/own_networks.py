@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections import namedtuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from runs.errors import UserError
 from runs.state import State, named
 
 PROBE = 8  # inputs on which a teacher is tried before the work starts
+
+#: Names in a GraphDef that TensorFlow numbers through the whole process.
+NUMBERED = re.compile(r'("(?:\w+-|__(?:inference|forward|backward)_[^"]*_))\d+(?=")')
 
 #: What a network of one's own is a function of, and of what: inputs, wanted: in
 #: words; read: from its answer to b inputs to (distribution, or None where it
@@ -116,7 +120,7 @@ class Teacher:
       function: from inputs to what it answers.
       values: {variable name: array} of what the function calls variables.
       identity: hash of its weights and of the graph that it builds, the same on
-        every machine.
+        every machine with this TensorFlow.
       size: number of logits, or of an action's numbers; gaussian: whether they
         are of a Gaussian.
       note: what to say of it, or None.
@@ -142,7 +146,7 @@ class Teacher:
         with tf.Graph().as_default() as graph:
             probe, network = _probe(shape), Built('teacher', self.function, kind=kind)
             answer, alone = [raw(network(inputs).distribution) for inputs in (probe, probe[:1])]
-            built = graph.as_graph_def().SerializeToString(deterministic=True)
+            built = NUMBERED.sub(r'\1', str(graph.as_graph_def()))
             self.size, self.gaussian = int(answer[0].shape[1]), len(answer) > 1
             said = 'means' if self.gaussian else 'logits'
             self.values = _weights(network.variables, weights)
@@ -158,16 +162,17 @@ class Teacher:
             with determinism.new_session(graph) as session:
                 State(named(network.variables)).load(session, self.values)
                 try:
+                    again = session.run(answer[0])
                     answer, slope, alone = session.run([answer, slope, alone[0]])
                 except tf.errors.OpError as error:
                     raise UserError('the teacher does not answer: %s' % first_line(error)) from None
-        _check_alone('teacher', answer[0], alone)
+        _check_alone('teacher', answer[0], alone, again)
         for name, array in [(said + ' are', part) for part in answer] + [('gradient to the input is', slope)]:
             if not np.all(np.isfinite(array)):
                 raise UserError("the teacher's %s not finite on %s of N(0, 1) numbers" % (name, kind.inputs))
         if not slope.any():
             raise _no_gradient(said)
-        self.identity = hashlib.sha256(fingerprint(self.values).encode('ascii') + built).hexdigest()
+        self.identity = hashlib.sha256((fingerprint(self.values) + built).encode('utf-8')).hexdigest()
         if not self.gaussian and _are_probabilities(answer[0]):
             self.note = 'the teacher gives probabilities: their logarithm is taken for the logits'
             probabilities = self.function
@@ -179,9 +184,10 @@ def _probe(shape):
     return tf.constant(determinism.random_state(0, 'probe').randn(PROBE, *shape).astype(np.float32))
 
 
-def _check_alone(name, answers, alone):
-    """Refuses a network that answers an input `[1, k]` otherwise than among others `[b, k]`."""
-    if np.all(np.isfinite(answers)) and not np.allclose(answers[:1], alone, 1e-3, 1e-3 * np.abs(answers).max()):
+def _check_alone(name, answers, alone, again):
+    """Refuses a network that answers an input `[1, k]` otherwise than among others `[b, k]`, or these otherwise again."""
+    alike = [np.allclose(answers[:len(others)], others, 1e-3, 1e-3 * np.abs(answers).max()) for others in (alone, again)]
+    if np.all(np.isfinite(answers)) and not all(alike):
         raise UserError("the %s's answer to one input depends on the others of its batch, or on chance: build it "
                         'without batch statistics and dropout' % name)
 
@@ -271,8 +277,9 @@ def first_student_values(function, shape, teacher, seed, kind=CLASSIFIER):
                 raise UserError("the student's answers do not depend on %s" % variable.op.name)
         with determinism.new_session(graph) as session:
             session.run(tf.global_variables_initializer())
+            again = session.run(answer[0])
             found, alone = session.run([answer[0], alone[0]])
-            _check_alone('student', found, alone)
+            _check_alone('student', found, alone, again)
             if not teacher.gaussian and _are_probabilities(found):
                 raise UserError('the student gives probabilities: logits are needed, without a softmax')
             return State(named(student.variables)).values(session)

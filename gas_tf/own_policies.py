@@ -33,6 +33,9 @@ METHODS = ('gas', 'gas_normalised')
 class Unseen(Evaluation):
     """KL(teacher ‖ student) on fresh generated observations, and a score if one can be had.
 
+    Without a score the least L_distill chooses the student that is kept; what
+    that costs where scores are known, README's column "by the loss" says.
+
     Args:
       algorithm: a `Distillation`; shape: of an observation; score: None, or a
         function of `act`, where act(observations `[n, d]`) gives the student's

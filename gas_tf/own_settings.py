@@ -67,7 +67,7 @@ def words_for_callers(display):
     try:
         yield
     except Diverged as error:
-        raise Diverged('%s, or the teacher gives what is not finite for generated inputs' % error) from None
+        raise Diverged('%s; or the teacher gave generated inputs answers that are not finite' % error) from None
     except KeyboardInterrupt:
         display.line('stopped: the same call goes on from the last checkpoint')
         raise

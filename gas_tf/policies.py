@@ -167,13 +167,13 @@ class Task:
         frames, shape = sees_frames(teacher), teacher.spaces.shape
         if not frames and len(shape) != 1:
             raise UserError('the teacher in %s sees neither vectors nor frames' % teacher.path)
+        if frames and (config.generator.standardised or config.generator.zero_constants):
+            raise UserError('generator.standardised and generator.zero_constants (gas_normalised, noise_zeros) have no '
+                            'meaning for frames: give another --method')
         if frames and config.inputs == 'generated':
             if any(side % 4 for side in shape[:2]):
                 raise UserError('the teacher in %s sees frames of %d x %d: DCGAN draws multiples of 4' % (
                     (teacher.path,) + shape[:2]))
-            if config.generator.standardised or config.generator.zero_constants:
-                raise UserError('generator.standardised and generator.zero_constants (gas_normalised) have no meaning '
-                                'for frames: give --method gas')
             if len(config.generator.widths) != 2:
                 raise UserError('generator.widths: give two numbers of channels')
         layers = len(teacher.config.model.widths)
@@ -268,7 +268,7 @@ class Task:
         self.display.table(
             '%s, %s, %s: score over %d fresh episodes' % (name + (results[0]['fresh']['episodes'],)),
             ('', 'score', 'ratio*', 'normalised**', 'last', 'best', 'by loss***', 'time'), rows,
-            ['±: over the episodes, and of the mean over the seeds', '*  to the teacher',
+            ['±: over the episodes; in the mean\'s row over the seeds', '*  to the teacher',
              '** (score - random) / (teacher - random)',
              '*** fresh episodes of the student of the least L_distill, whose choice needs no simulator',
              'teacher: %s' % self.teacher.path]

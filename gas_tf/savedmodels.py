@@ -74,7 +74,7 @@ def _frozen(folder, shape, graph, session):
     _check_shape(folder, tf.TensorShape(images.tensor_shape), shape)
     if any(node.op in FUNCTIONS for node in graph.as_graph_def().node):
         raise UserError('%s was exported with functions in its graph, as Keras does: export it by tf.saved_model.'
-                        'simple_save from a session, which is tf.keras.backend.get_session() there' % folder)
+                        'simple_save from a session (tf.keras.backend.get_session())' % folder)
     if any('_gradient_op_type' in node.attr for node in graph.as_graph_def().node):
         # A file has a gradient's name alone, and here it may be another's.
         raise UserError('%s was exported with a gradient of its own (tf.custom_gradient), which no file holds: export '

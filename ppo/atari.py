@@ -26,7 +26,8 @@ class _RepeatAndMax(gym.Wrapper):
 
     baselines' own keeps what its buffer held before where an episode ends
     within the first frames of an action, and shows one frame alone after the
-    no-ops; here the frames of that action, and the last two of those count.
+    no-ops.  Here the maximum is over the frames of that action alone, and after
+    the no-ops over the last two of them.
 
     recent: the `_LastTwo` below.
     """

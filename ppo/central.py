@@ -13,7 +13,7 @@ from runs.errors import UserError
 FIRST_SLEEP, LONGEST_SLEEP = 2e-5, 1e-3  # seconds, when there is nothing to do; chosen
 FIRST_SECONDS = 60.  # that a worker may take to its first word: imports, slow disks
 CHECK_SECONDS = 1.  # between looks at the workers and calls of `show`
-AWAY_SECONDS = 2.   # more than that between them means that this process stood still, and others with it
+LONGEST_ROUND = 3.  # between looks; more means that this process stood still, and others with it, as after Ctrl-Z
 ALIVE = 'alive'  # what a worker sends while its environments take their time
 
 #: What a worker sends: of one group of its environments, the observations that want actions and, but for the first
@@ -85,8 +85,9 @@ class Central:
                 self.learning.seconds['waiting'] += time.time() - started
             away = time.monotonic() - checked
             if away > CHECK_SECONDS:
-                if checked and away > CHECK_SECONDS + AWAY_SECONDS:  # as after Ctrl-Z
-                    self._owing = {worker: since + away for worker, since in self._owing.items()}
+                if checked and away > LONGEST_ROUND:  # each look counts as so much at most
+                    now, lost = time.monotonic(), away - LONGEST_ROUND
+                    self._owing = {worker: max(since, min(now, since + lost)) for worker, since in self._owing.items()}
                 self._check_workers()
                 show()
                 checked = time.monotonic()

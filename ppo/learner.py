@@ -134,7 +134,7 @@ class Learner:
         for name, value in means.items():
             if not np.isfinite(value):
                 raise Diverged('%s is not finite after %d transitions: the run has diverged; try a smaller '
-                               'training.learning_rate and another --out' % (name, self.transitions))
+                               'training.learning_rate in another folder' % (name, self.transitions))
         return {name: float(value) for name, value in means.items()}
 
     def _common_feeds(self):

@@ -77,7 +77,10 @@ def _judged(group, claim, rule):
     unit = claim["unit"] if scored else 1.
     ours, spread = summary.mean(group.values(claim["judged"])), claim["spread"]
     if scored and not group.trains_teacher:  # a student need not make up for its teacher
-        ours *= unit / summary.mean(group.values("teacher"))
+        teacher = summary.mean(group.values("teacher"))
+        if teacher <= 0:
+            return "not judged: its teacher scores {}".format(summary.number(teacher, "score"))
+        ours *= unit / teacher
     spread = rule["spread"] if spread is None else spread / unit
     if scored:
         spread = min(max(spread, rule["spread"]), rule["partly"])

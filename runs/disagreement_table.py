@@ -9,7 +9,7 @@ from runs.summary import mean
 
 LEGEND = (
     "Validation images on which the best student answers otherwise than the teacher, of how many whose answer the teacher "
-    "gives the probability above each column (means over the seeds, of which only those named were measured); errors: of "
+    "gives the probability above each column (means over the seeds named, the only ones measured); errors: of "
     "all, those that the teacher and the student label wrongly; KL: the mean KL(teacher ‖ student) of all. `python -m "
     "gas_tf.disagreement RUN` measures it.")
 COUNTS = ("images", "disagreements", "teacher_errors", "student_errors")

@@ -106,7 +106,7 @@ class _Lines:
         self._said, self._last = 0., time.time() - self.PATIENCE + self.FIRST
 
     def update(self, step, note=None):
-        """A line for a note, unless one has just been written, or after a minute."""
+        """A line for a note, unless one has just been written, and where none is due for long."""
         now = time.time()
         if note:
             due = now - self._said >= self.QUIET or step >= self._total

@@ -18,7 +18,7 @@ LEGEND = (
     "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: "
     "(student − random) / (teacher − random), random being uniform actions. Best seen: in the evaluations that chose it, "
     "the paper's protocol; the first of equals is kept. By the loss: on the same fresh episodes, the student of the least "
-    "`L_distill` until the scores ended the run, and in brackets what that choice, which needs no simulator, costs: the "
+    "`L_distill` until the scores ended the run, a choice that needs no simulator, and in brackets what it changes: the "
     "mean over seeds of its score less the kept one's. Methods named `by_loss` end by the loss too. Updates: of the "
     "student, as a mean. \\*: with settings changed on the command line.")
 ACROSS_LEGEND = (
@@ -94,8 +94,8 @@ def rows(groups):
 def _by_loss(group):
     """'12.0 ± 1.0 (−3.0)': scores of the students that the loss chose, and their mean less the kept ones'."""
     scores = [run.result["by_loss"]["score"] for run in group.runs]
-    cost = summary.mean(scores) - summary.mean(group.values("fresh"))
-    return "{} ({})".format(summary.mean_std(scores, "score"), summary.signed("{:+.2f}".format(cost)))
+    change = summary.mean(scores) - summary.mean(group.values("fresh"))
+    return "{} ({})".format(summary.mean_std(scores, "score"), summary.signed("{:+.2f}".format(change)))
 
 
 def _iqm(values):

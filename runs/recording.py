@@ -121,7 +121,7 @@ class Recording:
         for name, value in list(row.items()) + list(values.items()):
             if not np.all(np.isfinite(value)):
                 raise Diverged('%s is not finite at step %d: the run has diverged; try a smaller learning rate '
-                               'and another --out' % (name, step))
+                               'in another folder' % (name, step))
         row = dict(row, wall_seconds=self.wall_seconds,
                    fingerprint=checkpoint.fingerprint(values))
         self.record.append(row)

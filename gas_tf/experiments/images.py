@@ -161,7 +161,7 @@ METHOD_DESCRIPTIONS = {
     'noise': 'pixels from N(0, 1), KL to the teacher',
 }
 
-#: What each choice of `gas` is worth: what is changed, for the budgets `ablation` and `quick`.
+#: What each choice of `gas` is worth: what is changed, for the budgets `quick` and shorter.
 SHORT_ABLATIONS = {
     'gas_gamma_0': {'objective.gamma': 0.},
     'gas_gamma_0.4': {'objective.gamma': 0.4},

@@ -193,8 +193,9 @@ if rank == 0:
     asynchronous.Watcher = Watcher
 """ % str(tmp_path / 'starting')
     run = Run(tmp_path / 'out', *LONG, patch=patch)
+    end = time.time() + 60
     while not (tmp_path / 'starting').exists():
-        assert run.process.poll() is None
+        assert run.process.poll() is None and time.time() < end
         time.sleep(.05)
     os.kill(run.process.pid, signal.SIGINT)
     code, error = run.end(20)

@@ -192,6 +192,12 @@ def test_after_a_pause_of_the_whole_job_nobody_is_given_up(monkeypatch):
     with pytest.raises(UserError, match='rank 1 has not answered'):
         one.run(lambda: None, stopped(*[2.] * 9).__next__)
     assert clock[0] - 161. < 14.
+    # Rounds that are always slow do not hide one that is silent, nor does a pause put anybody off for ever.
+    turn(one, (1, request(0, [3, 4], [0, 0], [RUNNING, RUNNING])))
+    started = clock[0]
+    with pytest.raises(UserError, match='rank 1 has not answered'):
+        one.run(lambda: None, stopped(*[5.] * 9).__next__)
+    assert clock[0] - started < 26.
 
 
 def test_why_a_worker_cannot_go_on_is_said():

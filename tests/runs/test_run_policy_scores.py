@@ -66,6 +66,13 @@ def test_a_student_is_judged_as_a_share_of_its_teacher(results, scores, expected
     assert claims.verdict(groups_of(results), claim, {"spread": .01, "partly": .1}) == expected
 
 
+@pytest.mark.parametrize("teacher, said", [(0., "0.00"), (-5., "−5.00")])
+def test_a_student_of_a_teacher_that_scores_nothing_is_not_judged(results, teacher, said):
+    student(results, "humanoid", "gas", [3.], teacher=teacher)
+    claim = {"method": "gas", "paper": 5833., "spread": 78.4, "judged": "fresh", "metric": "score", "unit": 5896.}
+    assert claims.verdict(groups_of(results), claim, {"spread": .01, "partly": .1}) == "not judged: its teacher scores " + said
+
+
 def test_students_of_different_teachers_are_not_averaged(results):
     student(results, "humanoid", "gas", [60., 80.])
     student(results, "humanoid", "gas", [500.], teacher=600., first=2)

@@ -52,4 +52,4 @@ def test_a_block_of_ours(more):
     if asynchronous:
         shares = found['rank_0']
         assert set(shares) == {'inference', 'learning', 'waiting'} and all(0. < share <= 1. for share in shares.values())
-        assert shares['inference'] + shares['waiting'] <= 1.  # of one thread
+        assert shares['inference'] + shares['waiting'] <= 1.2  # of one thread, but for the rounds at either end
