@@ -208,6 +208,26 @@ def test_a_damaged_teacher_is_one_line(reference, tmp_path, capsys, damage):
     assert error.startswith('error: ') and error.count('\n') == 1 and str(folder) in error
 
 
+@pytest.mark.parametrize('name, widths', [('halfcheetah', ['8']), ('pong48', ['2', '2', '2', '8'])])
+def test_simulators_of_every_kind_are_learnt_from(tmp_path, name, widths):
+    """Vectors of MuJoCo through a normaliser, and frames of a game without; the teacher that is kept plays the same."""
+    try:
+        make(configuration(name)[0].environment).close()
+    except UserError as error:
+        pytest.skip(str(error))
+    small = [name, '--training.transitions', '512', '--training.evaluate-every', '256', '--training.buffer', '256',
+             '--training.batch', '64', '--training.rollout', '16', '--training.episodes', '2',
+             '--environment.max-steps', '40', '--model.widths'] + widths
+    assert train.main(small + ['--out', str(tmp_path)]) == 0
+    folder = tmp_path / name / 'ppo' / 'seed-0'
+    found = json.loads((folder / 'result.json').read_text())
+    assert found['student_steps'] == 512
+    scores = [score for score, _ in evaluate.play(read_teacher(folder), 20, True, 0, step=2 ** 31 - 1)[0]]
+    assert np.mean(scores) == pytest.approx(found['fresh']['score'])
+    rows = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
+    assert len(rows) == 2 and rows[0]['fingerprint'] != rows[1]['fingerprint'] == found['fingerprint']
+
+
 def test_a_sheet_of_frames(tmp_path):
     """Eight a row, the rest black; what MuJoCo draws shows something."""
     frames = [np.full((2, 3, 3), [10 * i, 20, 30], np.uint8) for i in range(11)]
