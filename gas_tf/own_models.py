@@ -1,6 +1,7 @@
 """A user's own classifier as the teacher, a user's own network as the student."""
 
 import operator
+import os
 from collections import namedtuple
 from pathlib import Path
 
@@ -122,9 +123,10 @@ def save(path, student, run):
       UserError: `path` is there already, the disk refuses, `run` is no such
         record, or it is of another student.
     """
-    path, fields = Path(path), recorded_fields(run) or {}
-    if 'input_shape' not in fields:
-        raise UserError('%s is not the folder of a run of distil' % run)
+    path, fields = Path(path), recorded_fields(run) if isinstance(run, (str, os.PathLike)) else None
+    if 'input_shape' not in (fields or {}):
+        raise UserError('%s is not the folder of a run of distil: give its `path`' % (
+            run if isinstance(run, (str, os.PathLike)) else type(run).__name__))
     shape, mean, std = [fields[name]['value'] for name in ('input_shape', 'mean', 'std')]
     values = best_model(run)
     if exists(path):

@@ -321,7 +321,7 @@ def test_the_student_as_a_file(reference, tmp_path, capsys):
                   lambda images: tf.layers.dense(tf.layers.flatten(images), 4)):
         with pytest.raises(UserError, match='the student is another than that of .*run$'):
             own_models.save(tmp_path / 'other', other, done.path)
-    for folder in (tmp_path, tmp_path / 'nowhere', ''):
+    for folder in (tmp_path, tmp_path / 'nowhere', '', None, done, done.values):
         with pytest.raises(UserError, match='is not the folder of a run of distil'):
             own_models.save(tmp_path / 'other', linear, folder)
     assert not (tmp_path / 'other').exists()
