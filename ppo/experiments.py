@@ -131,12 +131,17 @@ METHODS = {
     'ppo_newest': {
         'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
         'training.clip_around': ('newest', 'Hilton et al. 2021')},
+    'ppo_narrow': {
+        'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
+        'training.clip_around': ('newest', 'Hilton et al. 2021'),
+        'model.log_std': (-1., 'chosen: Humanoid clips its actions at 0.4')},
 }
 
 METHOD_DESCRIPTIONS = {
     'ppo': 'the paper: ten gradient steps per update',
     'ppo_epochs': 'ten passes over the buffer per update',
     'ppo_newest': 'ppo_epochs, clipped around the policy that an update begins with',
+    'ppo_narrow': 'ppo_newest, first deviation of a Gaussian policy e^-1 in place of 1',
 }
 
 BUDGETS = {

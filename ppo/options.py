@@ -32,7 +32,7 @@ class Options:
     env: Optional[str] = None
     """another gym id in its place, with the settings of humanoid, or those of
     pong for a game of ALE (*NoFrameskip-v4)"""
-    method: Literal['ppo', 'ppo_epochs', 'ppo_newest'] = 'ppo'
+    method: Literal['ppo', 'ppo_epochs', 'ppo_newest', 'ppo_narrow'] = 'ppo'
     """ten gradient steps per update, as the paper; or ten passes over the buffer;
     or these, clipped around the policy that an update begins with"""
     seeds: Tuple[int, ...] = (0,)
