@@ -64,7 +64,9 @@ class Distillation:
 
     Attributes:
       student_steps, generator_steps, resets: counters, the totals so far.
-      state: the `State` of student, generators and both optimisers.
+      state: the `State` of student, generators and optimisers.
+      student_optimizer, generator_optimizers: one, and one for each of
+        `groups`, the lists of generators that are re-initialised together.
       step: placeholder, scalar int64: which step's noise and rate.
     """
 
@@ -74,19 +76,19 @@ class Distillation:
         self.objective = config.objective
         self.student_steps = self.generator_steps = self.resets = 0
         self.step = tf.placeholder(tf.int64, [], 'step')
-        self._student_optimizer = Adam(
+        self.student_optimizer = Adam(
             'student_adam', config.student, self.schedule.student_steps)
         self._average = Average(config.student.average, student.variables)
         self._student_updates = self._build_student_updates(
             self.schedule.n_student if unrolled else 1)
         trained = named(student.variables)
         trained.update(self._average.variables)
-        trained.update(adam_variables(self._student_optimizer))
+        trained.update(adam_variables(self.student_optimizer))
         if inputs.bank:
             # What is re-initialised together has one optimiser.
             self.groups = [[generator] for generator in inputs.bank.generators] \
                 if self.schedule.reset_in_turn else [inputs.bank.generators]
-            self._generator_optimizers = [
+            self.generator_optimizers = [
                 Adam('generator_adam' + ('_%d' % i if self.schedule.reset_in_turn else ''),
                       config.generator, self.schedule.generator_steps)
                 for i in range(len(self.groups))]
@@ -94,7 +96,7 @@ class Distillation:
                 max(self.schedule.n_generator, 1) if unrolled else 1)
             self._monitor = self._build_monitor()
             trained.update(named(inputs.bank.variables))
-            for optimizer in self._generator_optimizers:
+            for optimizer in self.generator_optimizers:
                 trained.update(adam_variables(optimizer))
         self.state = State(trained)
         self._teacher_state = State(named(teacher.variables))
@@ -127,7 +129,7 @@ class Distillation:
             by_tower = [tf.gradients(share, variables) for share in shares]
             gradients = [tf.add_n(list(parts)) for parts in zip(*by_tower)]
             return {'L_distill': batch_mean(apart)}, self._average.after(
-                self._student_optimizer.apply(gradients, variables, self.step + k),
+                self.student_optimizer.apply(gradients, variables, self.step + k),
                 self.step + k)
         return _in_turn(update, count)
 
@@ -149,7 +151,7 @@ class Distillation:
             terms['L_distill_generator'] = terms.pop('L_distill')
             return terms, tf.group(*[
                 optimizer.apply([next(gradients) for _ in mine], mine, self.step + k)
-                for optimizer, mine in zip(self._generator_optimizers, variables)])
+                for optimizer, mine in zip(self.generator_optimizers, variables)])
         return _in_turn(update, count)
 
     def _build_monitor(self):
@@ -222,7 +224,7 @@ class Distillation:
                     session, generator.initial_values(self.seed, self.resets))
             if self.schedule.reset_slots:
                 self.state.load(
-                    session, adam_start(self._generator_optimizers[i]))
+                    session, adam_start(self.generator_optimizers[i]))
 
     # What the record keeps.
 

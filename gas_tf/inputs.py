@@ -23,14 +23,17 @@ def towers(batch_size, most=TOWERS):
 class Generated:
     """g(z), z ~ U(−1, 1), from a bank of generators (algorithm 1).
 
-    most: how many sub-batches there may be; but one per generator there is.
+    most: how many sub-batches there may be; joined: whether more generators
+    than that share them, which saves small networks the overhead of operations:
+    else there is one sub-batch for each generator.
     """
 
-    def __init__(self, bank, seed, batch_size, noise_size, most=1):
+    def __init__(self, bank, seed, batch_size, noise_size, most=1, joined=False):
         self.bank, self.seed = bank, seed
         self.shape = [batch_size, noise_size]
-        slice_size = batch_size // len(bank.generators)
-        self._parts = towers(slice_size, max(1, most // len(bank.generators)))
+        count = len(bank.generators)
+        self._parts = towers(batch_size // count, max(1, most // count))
+        self._shared_by = count // towers(count, most) if joined and count > most else 1
 
     def noise(self, stream, step):
         """z of one step of a stream, `[batch_size, noise_size]`."""
@@ -40,7 +43,8 @@ class Generated:
 
     def sub_batches(self, stream, step, k=0):
         """Lists of inputs, generator by generator; fresh noise for every step."""
-        return self.bank(self.noise(stream, step + k), self._parts)
+        drawn, size = self.bank(self.noise(stream, step + k), self._parts), self._shared_by
+        return drawn if size == 1 else [tf.concat(drawn[i:i + size], axis=0) for i in range(0, len(drawn), size)]
 
     def feed(self, step, count=1):
         return {}

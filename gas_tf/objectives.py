@@ -85,6 +85,12 @@ def generator_terms(teachers, students, features,
         terms['one_hot'] = batch_mean(
             [-tf.reduce_max(t.log_probs, axis=1) for t in teachers])
         terms['L_H'] += one_hot * terms['one_hot']
-    terms['L_G'] = terms['L_H'] - lambda_activation * terms['activation']
-    terms['L_adapt'] = terms['L_G'] - gamma * terms['L_distill']
+    # A weight of 0 costs no gradient.
+    terms['L_G'] = _less(terms['L_H'], lambda_activation, terms['activation'])
+    terms['L_adapt'] = _less(terms['L_G'], gamma, terms['L_distill'])
     return terms
+
+
+def _less(total, weight, term):
+    """total − weight · term; weight: a number, or a tensor."""
+    return total if isinstance(weight, (int, float)) and not weight else total - weight * term

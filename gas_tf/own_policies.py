@@ -108,7 +108,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
     build = _student(student, size, teacher, seed)
     with tf.Graph().as_default():
         source = inputs.Generated(policies.generator_bank(config.generator, (size,)), seed, config.schedule.batch_size,
-                                  config.generator.noise_size, policies.TOWERS)
+                                  config.generator.noise_size, policies.TOWERS, joined=True)
         network = build()
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,

@@ -81,7 +81,8 @@ def source_of_inputs(config, teacher, seed, folder=None):
         real = trajectories.collect(teacher, config.collection, seed, folder)
         return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
     return inputs.Generated(
-        generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS)
+        generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS,
+        joined=len(shape) == 1)
 
 
 def generator_bank(generator, shape, zero=None):

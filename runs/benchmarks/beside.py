@@ -102,6 +102,20 @@ def difference(ours, peers):
                for name, values in found.items())
 
 
+def first_gradients(algorithm, session, step):
+    """{variable name: gradient} of the first 'student' or 'generator' step that `algorithm` has taken.
+
+    They are read off Adam's first moments, m = (1 - beta1) g.
+    """
+    if step == 'student':
+        trained = [(algorithm.student_optimizer, [algorithm.student])]
+    else:
+        trained = zip(algorithm.generator_optimizers, algorithm.groups)
+    moments = {v.op.name: optimizer.get_slot(v, 'm')
+               for optimizer, networks in trained for network in networks for v in network.variables}
+    return {name: value / 0.1 for name, value in session.run(moments).items()}
+
+
 def check_same(ours, peer, variants, terms, folder):
     """Both sides take their first steps from the same weights and noise.
 
@@ -145,26 +159,27 @@ def busy_seconds():
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf('SC_CLK_TCK')
 
 
-def timed(ours, peer, variants, step, options):
+def timed(ours, peers, step, options):
     """Times steps in alternating blocks.
 
-    variants: names of the peer's ways of doing it.
+    peers: {side: (its `Peer`, which of its variants)}.
 
     Returns:
-      ({side: list of blocks of milliseconds}, list over rounds of the cores
-      that other processes kept busy meanwhile).
+      ({side, or 'ours': list of blocks of milliseconds}, list over rounds of
+      the cores that other processes kept busy meanwhile).
     """
     def others():
-        return (busy_seconds() - time.process_time()
-                - peer.ask('usage')['cpu_seconds'], time.perf_counter())
+        processes = {peer for peer, _ in peers.values()}
+        return (busy_seconds() - time.process_time() - sum(
+            peer.ask('usage')['cpu_seconds'] for peer in processes), time.perf_counter())
 
-    sides = {name: [] for name in ('ours',) + tuple(variants)}
+    sides = {name: [] for name in ['ours'] + list(peers)}
     other_cores = []
     for _ in range(options.blocks):
         used, start = others()
         sides['ours'].append(ours.time(step, options.steps))
-        for variant in variants:
-            sides[variant].append(peer.ask(
+        for side, (peer, variant) in peers.items():
+            sides[side].append(peer.ask(
                 'time', variant=variant, step=step, count=options.steps,
                 seconds=BLOCK_SECONDS)['ms'])
         used_after, end = others()

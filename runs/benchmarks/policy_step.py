@@ -6,10 +6,12 @@ The work is an outer epoch of `gas`: N_s updates of the student, N_g of the
 generator.  Blocks of epochs of the two sides alternate on the same machine in
 the same run.  No ratio is printed before both have computed the same losses and
 gradients from the same weights and noise.  Ours is `gas_tf.policies` as a run
-drives it; the peer is `policy_step_torch.py`, eager and through torch.compile.
+drives it; the peer is `policy_step_torch.py`, eager and through torch.compile,
+each with one thread and with one per core: the faster one counts.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import statistics
@@ -27,7 +29,7 @@ from ppo.spaces import Actions, Spaces
 from ppo.teacher import Teacher
 from runs import determinism
 from runs.benchmarks.beside import (
-    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Peer, check_same, judged, recorded, sgemm, timed)
+    BLOCK_SECONDS, BUSY, QUIET, TORCH_PYTHON, Peer, check_same, first_gradients, judged, recorded, sgemm, timed)
 from runs.provenance import cpu
 from runs.source import ROOT, source_commit
 from runs.threads import usable_cores
@@ -95,17 +97,11 @@ class Ours:
             algorithm.student.initial_values(self.seed), **algorithm.inputs.bank.initial_values(self.seed)))
 
     def first_step(self, step):
-        """(noise, terms, gradients) of a first step from the first values.
-
-        The gradients are read off Adam's first moments, m = (1 - beta1) g.
-        """
+        """(noise, terms, gradients) of a first step from the first values."""
         self.start()
         noise = self.session.run(self._noise[step])
         terms = self.updates[step](self.session)[0]
-        slot = '/%s_adam' % step
-        return noise, terms, {
-            name[:-len(slot)]: value / 0.1
-            for name, value in self.algorithm.state.values(self.session).items() if name.endswith(slot)}
+        return noise, terms, first_gradients(self.algorithm, self.session, step)
 
     def time(self, step, count, seconds=BLOCK_SECONDS):
         """Milliseconds of up to `count` outer epochs, after one that is discarded."""
@@ -138,17 +134,20 @@ def epoch_flops(work):
 def rows(name, sides, flops, gflops):
     """The two rows of the JSON record from `timed`'s blocks of milliseconds of an epoch."""
     median = {side: statistics.median(ms for block in blocks for ms in block) for side, blocks in sides.items()}
+    mine = sides['ours']
     share = {side: flops / (1e-3 * ms) / (1e9 * gflops) for side, ms in median.items()}
     found = []
     for variant, target in zip(VARIANTS, TARGETS[name]):
-        ratios = [statistics.median(theirs) / statistics.median(mine)
-                  for mine, theirs in zip(sides['ours'], sides[variant])]
+        by_threads = {side[1]: median[side] for side in sides if side != 'ours' and side[0] == variant}
+        side = variant, min(by_threads, key=by_threads.get)
+        ratios = [statistics.median(theirs) / statistics.median(ours) for ours, theirs in zip(mine, sides[side])]
         found.append({
             'work': '%s, outer epoch' % name, 'peer_name': 'PyTorch %s' % variant, 'unit': 'epochs/s',
-            'ours': 1e3 / median['ours'], 'peer': 1e3 / median[variant], 'ratio': median[variant] / median['ours'],
+            'ours': 1e3 / median['ours'], 'peer': 1e3 / median[side], 'ratio': median[side] / median['ours'],
             'ratio_of_blocks': [min(ratios), max(ratios)], 'target': target, 'ours_ms': median['ours'],
-            'peer_ms': median[variant], 'gflop': 1e-9 * flops, 'share_of_sgemm': share['ours'],
-            'peer_share_of_sgemm': share[variant]})
+            'peer_ms': median[side], 'peer_threads': side[1],
+            'peer_ms_by_threads': {str(threads): ms for threads, ms in sorted(by_threads.items())},
+            'gflop': 1e-9 * flops, 'share_of_sgemm': share['ours'], 'peer_share_of_sgemm': share[side]})
     return found
 
 
@@ -168,11 +167,15 @@ def measure(options, display):
             config = experiments.configuration(name)[0]
             checked, ours = Ours(name, config, unrolled=False), Ours(name, config)
             np.savez(weights, **ours.start())
-            with Peer(PEER_SCRIPT, options.torch_python, cores) as peer:
-                peer.ask('build', work=ours.work, weights=weights)
-                relative = check_same(checked, peer, VARIANTS, TERMS, folder)
+            with contextlib.ExitStack() as stack:
+                peers = {}
+                for threads in sorted({1, cores}):
+                    peer = stack.enter_context(Peer(PEER_SCRIPT, options.torch_python, threads))
+                    peer.ask('build', work=ours.work, weights=weights)
+                    relative = check_same(checked, peer, VARIANTS, TERMS, folder)
+                    peers.update({(variant, threads): (peer, variant) for variant in VARIANTS})
                 display.line('%s: losses and gradients as PyTorch %s within %.0e' % (name, version, relative))
-                sides, others = timed(ours, peer, VARIANTS, 'epoch', options)
+                sides, others = timed(ours, peers, 'epoch', options)
             busy = busy or max(others) > QUIET * cores
             found += [dict(row, other_cores=others, largest_difference=relative)
                       for row in rows(name, sides, epoch_flops(ours.work), max(rates.values()))]
@@ -190,9 +193,9 @@ def show(result, display):
     display.table(
         'an outer epoch of gas, batch 512: medians of %d blocks of up to %d epochs' % (
             result['blocks'], result['steps']),
-        ('work', 'peer', 'ours', "peer's", 'ours is (least)', 'of blocks', 'MFLOP', 'of sgemm', "peer's", 'other work'),
+        ('work', 'peer', 'ours', "peer's", 'threads', 'ours is (least)', 'of blocks', 'MFLOP', 'of sgemm', "peer's", 'other work'),
         [(row['work'], row['peer_name'], '%.2f ms' % row['ours_ms'], '%.2f ms' % row['peer_ms'],
-          judged(row), '%.2f to %.2f' % tuple(row['ratio_of_blocks']), '%.0f' % (1e3 * row['gflop']),
+          '%d' % row['peer_threads'], judged(row), '%.2f to %.2f' % tuple(row['ratio_of_blocks']), '%.0f' % (1e3 * row['gflop']),
           '%.0f %%' % (100 * row['share_of_sgemm']), '%.0f %%' % (100 * row['peer_share_of_sgemm']),
           '%.2f cores' % max(row['other_cores'])) for row in result['rows']],
         ['sgemm: %.0f GFLOP/s on %d cores of %s' % (

@@ -124,9 +124,10 @@ class Trainer:
         distill = divergence(teacher, self.student(x)[0], *self._deviations())
         each, mean = entropies(teacher, self._deviations()[0])
         activation = features.abs().mean()
-        L_H = work['alpha'] * each - work['beta'] * mean
-        L_G = L_H - work['lambda_activation'] * activation
-        return {'H_each': each, 'H_mean': mean, 'activation': activation, 'L_adapt': L_G - work['gamma'] * distill}
+        loss = work['alpha'] * each - work['beta'] * mean - work['gamma'] * distill
+        if work['lambda_activation']:  # else it is only told
+            loss = loss - work['lambda_activation'] * activation
+        return {'H_each': each, 'H_mean': mean, 'activation': activation, 'L_adapt': loss}
 
     def student_step(self, z=None):
         """One Adam step of the student on L_distill."""

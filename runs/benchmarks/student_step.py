@@ -86,7 +86,8 @@ def measure(options, display):
                     ours.start()
                     flops = step_flops(ours.work)
                     for step in STEPS:
-                        sides, others = timed(ours, peer, LAYOUTS, step, options)
+                        sides, others = timed(
+                            ours, {layout: (peer, layout) for layout in LAYOUTS}, step, options)
                         # Ours is one process: the peak of all works so far.
                         rows.append(dict(
                             row(name, step, sides, flops[step], gflops),

@@ -10,7 +10,7 @@ from gas_tf import experiments, images
 from gas_tf.data.dataset import Dataset
 from gas_tf.data.sources import SOURCES
 from runs import determinism
-from runs.benchmarks.beside import BLOCK_SECONDS
+from runs.benchmarks.beside import BLOCK_SECONDS, first_gradients
 from runs.settings import resolve
 
 STEPS = ('student', 'generator')
@@ -129,19 +129,11 @@ class Ours:
             for name, value in network.initial_values(self.seed).items()})
 
     def first_step(self, step):
-        """(noise, terms, gradients) of a first step from the first values.
-
-        The gradients are read off Adam's first moments, m = (1 - beta1) g.
-        """
+        """(noise, terms, gradients) of a first step from the first values."""
         self.start()
         noise = self.session.run(self._noise[step])
         terms = self.run(step)
-        slot = '/%s_adam' % step
-        gradients = {
-            name[:-len(slot)]: value / 0.1
-            for name, value in self.algorithm.state.values(self.session).items()
-            if name.endswith(slot)}
-        return noise, terms, gradients
+        return noise, terms, first_gradients(self.algorithm, self.session, step)
 
     def run(self, step, session=None):
         """One step; its loss terms."""

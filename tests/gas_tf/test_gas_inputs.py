@@ -7,7 +7,9 @@ from tiny_algorithm import SEED, digits_like, started
 
 from gas_tf import inputs
 from gas_tf.networks.generators import GeneratorBank
+from gas_tf.networks.mlp import MLPGenerator
 from runs import determinism
+from runs.state import State, named
 
 
 def test_noise_is_a_function_of_seed_stream_and_step():
@@ -66,6 +68,20 @@ def test_towers_divides():
         assert 1 <= count <= inputs.TOWERS and batch_size % count == 0
         assert not any(batch_size % n == 0 for n in range(count + 1, inputs.TOWERS + 1))
     assert inputs.towers(512) == 8 and inputs.towers(7) == 7 and inputs.towers(11) == 1
+
+
+@pytest.mark.parametrize('generators, most, sizes', [(8, 2, [32, 32]), (1, 2, [32, 32]), (4, 4, [16] * 4),
+                                                     (2, 4, [16] * 4), (6, 4, [24, 24, 24])])
+def test_generators_share_sub_batches(generators, most, sizes):
+    batch_size = sum(sizes)
+    with tf.Graph().as_default() as graph:
+        bank = GeneratorBank([MLPGenerator('generator_%d' % i, 3, 5, 4) for i in range(generators)])
+        joined, apart = [inputs.Generated(bank, 0, batch_size, 5, most, joined) for joined in (True, False)]
+        parts, slices = joined.sub_batches('student noise', 7), apart.sub_batches('student noise', 7)
+        assert [int(part.shape[0]) for part in parts] == sizes and len(slices) == max(generators, len(sizes))
+        with determinism.new_session(graph) as session:
+            State(named(bank.variables)).load(session, bank.initial_values(3))
+            np.testing.assert_array_equal(*[np.concatenate(session.run(found)) for found in (parts, slices)])
 
 
 def test_real_images_come_in_shuffled_epochs():

@@ -110,8 +110,8 @@ def sides(algorithm):
     """dict of side to the names of its weights, and of all that it may change."""
     weights = {'student': algorithm.student.variables,
                'generator': algorithm.inputs.bank.variables}
-    optimizers = {'student': algorithm._student_optimizer,
-                  'generator': algorithm._generator_optimizers[0]}
+    optimizers = {'student': algorithm.student_optimizer,
+                  'generator': algorithm.generator_optimizers[0]}
     return {side: ([v.op.name for v in weights[side]],
                    [v.op.name for v in weights[side] + optimizers[side].variables()])
             for side in weights}

@@ -64,6 +64,17 @@ def test_a_difference_in_one_array_is_found_whatever_its_size():
         beside.difference(ours, {'student/a': np.ones(9)})
 
 
+@pytest.mark.parametrize('name', sorted(WORKS))
+def test_a_first_step_tells_every_gradient(name):
+    ours = Ours(tiny(name))
+    algorithm = ours.algorithm
+    for step, variables in (('student', algorithm.student.variables), ('generator', algorithm.inputs.bank.variables)):
+        gradients = ours.first_step(step)[2]
+        assert sorted(gradients) == sorted(v.op.name for v in variables)
+        assert all(gradients[v.op.name].shape == tuple(v.shape.as_list()) for v in variables)
+    ours.session.close()
+
+
 def test_a_row_takes_the_faster_layout():
     sides = {'ours': [[10., 12.], [11.]], 'contiguous': [[44.], [44.]], 'channels_last': [[22.], [33.]]}
     row = student_step.row('gas', 'student', sides, 2.2e9, 200.)

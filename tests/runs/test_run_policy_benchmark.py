@@ -36,11 +36,14 @@ def test_an_epoch_by_hand():
 
 
 def test_rows():
-    sides = {'ours': [[10., 12.], [11.]], 'eager': [[44.], [44.]], 'compiled': [[22.], [33.]]}
+    sides = {'ours': [[10., 12.], [11.]], ('eager', 1): [[50.], [50.]], ('eager', 2): [[44.], [44.]],
+             ('compiled', 1): [[22.], [33.]], ('compiled', 2): [[99.], [11.]]}
     eager, compiled = policy_step.rows('cartpole', sides, 2.2e9, 200.)
     assert (eager['peer_name'], compiled['peer_name']) == ('PyTorch eager', 'PyTorch compiled')
     assert eager['ratio'] == pytest.approx(4.) and compiled['ratio'] == pytest.approx(2.5)
     assert compiled['ratio_of_blocks'] == pytest.approx([2., 3.])
+    assert (eager['peer_threads'], compiled['peer_threads']) == (2, 1)
+    assert eager['peer_ms_by_threads'] == {'1': 50., '2': 44.}
     assert eager['ours'] == pytest.approx(1000 / 11) and eager['share_of_sgemm'] == pytest.approx(1.)
 
 
