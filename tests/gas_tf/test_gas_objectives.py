@@ -142,8 +142,10 @@ def test_each_weight_weighs_its_own_term(name, sign):
             'lambda_activation': 'activation'}[name]
     weights = dict.fromkeys(WEIGHTS, 0.)
     weights[name] = 2.
-    terms, _ = evaluate(*arrays, cut=[4, 5], weights=weights)
+    terms, gradients = evaluate(*arrays, cut=[4, 5], weights=weights)
     assert terms['L_adapt'] == pytest.approx(sign * 2. * terms[term], rel=1e-6)
+    # What has no weight costs no gradient: only the adaptive term needs the student, only the activations the features.
+    assert [np.ndim(g) > 0 for g in gradients['L_adapt'][1:]] == [name == 'gamma', name == 'lambda_activation']
 
 
 def test_dafls_one_hot_term():
