@@ -97,7 +97,7 @@ def distil(teacher, student, input_shape, out, weights=None, mean=0., std=1.,
         fields = recorded(config, sources, ELSEWHERE, 'distil', teacher, first_values, seed=seed, input_shape=list(shape),
                           mean=mean, std=std,
                           evaluated_on=fingerprint(dict(zip(('images', 'labels'), data))) if data else None)
-        with Record(out, fields) as record, words_for_callers(display):
+        with words_for_callers(display), Record(out, fields) as record:
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, evaluation, display,
                 'own models, seed %d' % seed, {'teacher': teacher.identity}, devices.found(),

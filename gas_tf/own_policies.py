@@ -113,7 +113,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
                           size=size, method=method, scored=score is not None)
-        with Record(out, fields) as record, words_for_callers(display):
+        with words_for_callers(display), Record(out, fields) as record:
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
                 'own policy, seed %d' % seed, {'teacher': teacher.identity}, devices.found(), save_observations,

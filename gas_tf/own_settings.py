@@ -63,11 +63,14 @@ def check_folder(out):
 
 @contextlib.contextmanager
 def words_for_callers(display):
-    """Says after Ctrl-C that nothing is lost, and of a run that diverged what a caller can do about it."""
+    """Errors in the words of a caller; says after Ctrl-C that nothing is lost."""
     try:
         yield
-    except Diverged as error:
+    except Diverged as error:  # a UserError too
         raise Diverged('%s; or the teacher gave generated inputs answers that are not finite' % error) from None
+    except UserError as error:
+        error.args = (str(error).replace('--out', 'out'),)
+        raise
     except KeyboardInterrupt:
         display.line('stopped: the same call goes on from the last checkpoint')
         raise
