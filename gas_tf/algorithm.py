@@ -101,11 +101,10 @@ class Distillation:
         self.state = State(trained)
         self._teacher_state = State(named(teacher.variables))
 
-    def towers(self, stream, k=0):
-        """Teacher and student on each sub-batch of the inputs of step + k."""
-        drawn = self.inputs.sub_batches(stream, self.step, k)
+    def towers(self, drawn):
+        """Teacher and student on each sub-batch of inputs."""
         teachers = [self.teacher(x) for x in drawn]
-        return (drawn, [t.distribution for t in teachers],
+        return ([t.distribution for t in teachers],
                 [t.features for t in teachers],
                 [self.student(x).distribution for x in drawn])
 
@@ -139,8 +138,13 @@ class Distillation:
         variables = [[v for generator in group for v in generator.variables]
                      for group in self.groups]
 
+        # The noise of the next updates can be drawn ahead.
+        noise = [self.inputs.noise('generator noise', self.step + k)
+                 for k in range(count)]
+
         def update(k):
-            _, teachers, features, students = self.towers('generator noise', k)
+            teachers, features, students = self.towers(
+                self.inputs.drawn_from(noise[k]))
             gamma = decayed(objective.gamma, objective.gamma_decay,
                             self.step + k, self.schedule.generator_steps)
             terms = generator_terms(
@@ -155,7 +159,8 @@ class Distillation:
         return _in_turn(update, count)
 
     def _build_monitor(self):
-        inputs, teachers, _, _ = self.towers('monitor noise')
+        inputs = self.inputs.sub_batches('monitor noise', self.step)
+        teachers, _, _ = self.towers(inputs)
         return {'inputs': inputs, 'probs': [
             t.probs for t in teachers if isinstance(t, Categorical)]}
 
@@ -257,7 +262,8 @@ class Distillation:
 
     def agreement(self):
         """Share of a batch of fresh noise on which both give the same class."""
-        _, teachers, _, students = self.towers('agreement noise')
+        teachers, _, students = self.towers(
+            self.inputs.sub_batches('agreement noise', self.step))
         return tf.reduce_mean(tf.concat(
             [tf.cast(tf.equal(t.mode(), s.mode()),
                      tf.float32) for t, s in zip(teachers, students)], axis=0))

@@ -43,7 +43,11 @@ class Generated:
 
     def sub_batches(self, stream, step, k=0):
         """Lists of inputs, generator by generator; fresh noise for every step."""
-        drawn, size = self.bank(self.noise(stream, step + k), self._parts), self._shared_by
+        return self.drawn_from(self.noise(stream, step + k))
+
+    def drawn_from(self, noise):
+        """The sub-batches of inputs that the generators make of `noise`."""
+        drawn, size = self.bank(noise, self._parts), self._shared_by
         return drawn if size == 1 else [tf.concat(drawn[i:i + size], axis=0) for i in range(0, len(drawn), size)]
 
     def feed(self, step, count=1):

@@ -46,7 +46,7 @@ class Unseen(Evaluation):
         self._algorithm, self._score = algorithm, score
         self.metric = 'score' if score else 'kl_fresh'
         self.best_by, self.least = ('score', False) if score else ('L_distill', True)
-        _, teachers, _, students = algorithm.towers('evaluation noise')
+        teachers, _, students = algorithm.towers(algorithm.inputs.sub_batches('evaluation noise', algorithm.step))
         self._kl = batch_mean([divergence(t, s) for t, s in zip(teachers, students)])
         self._observations = tf.placeholder(tf.float32, (None,) + shape)
         self._mode = algorithm.student(self._observations).distribution.mode()

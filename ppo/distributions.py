@@ -149,7 +149,7 @@ class DiagGaussian:
             # small, hence double precision and no more length than there is.
             scaled = tf.cast(mean, tf.float64) * tf.exp(-tf.cast(shared, tf.float64))
             scaled -= tf.stop_gradient(tf.reduce_mean(scaled, axis=0))
-            return (math.log(rows) - _mean_log_overlap(scaled)
+            return (math.log(rows) - _mean_log_overlap(scaled, [int(part.mean.shape[0]) for part in parts])
                     + tf.reduce_sum(shared + 0.5 * math.log(4. * math.pi)))
         log_density = cls._pairs(mean, tf.concat(
             [part.log_std for part in parts], axis=0))
@@ -168,7 +168,7 @@ class DiagGaussian:
         return -0.5 * (tf.add_n(terms) + len(terms) * math.log(2. * math.pi))
 
 
-def _mean_log_overlap(x):
+def _mean_log_overlap(x, blocks):
     """mean_i log Σ_j exp(−¼ |x_i − x_j|²), float32, for float64 x `[b, d]`.
 
     No exponent is above 0 and the diagonal's is 0, so nothing need be taken out
@@ -176,21 +176,27 @@ def _mean_log_overlap(x):
     is larger than 1.  The gradient by x_i, −1/2b Σ_j (P_ij + P_ji)(x_i − x_j) with P
     the shares of each row's sum, takes products of the one b×b matrix with thin
     ones; automatic differentiation takes a dozen passes over such matrices.
+
+    blocks: of how many columns each part of the matrix is; parts are computed
+    side by side.
     """
     rows, size = x.shape.as_list()
     fixed = tf.stop_gradient(x)
     squares = -0.25 * tf.reduce_sum(tf.square(fixed), axis=1, keepdims=True)
     ones = tf.ones_like(squares)
-    exponents = tf.matmul(tf.concat([0.5 * fixed, squares, ones], axis=1),
-                          tf.concat([fixed, ones, squares], axis=1), transpose_b=True)
-    overlaps = tf.exp(tf.minimum(tf.cast(exponents, tf.float32), 0.))
-    # Without the diagonal, on which x_i − x_i would be a rounded zero.
-    others = tf.linalg.set_diag(overlaps, tf.zeros([rows]))
-    sums = 1. + tf.reduce_sum(others, axis=1, keepdims=True)
+    left = tf.concat([0.5 * fixed, squares, ones], axis=1)
+    right = tf.concat([fixed, ones, squares], axis=1)
+    others = []  # without the diagonal, on which x_i − x_i would be a rounded zero
+    for mask, columns in zip(np.split(1 - np.eye(rows, dtype=np.float32), np.cumsum(blocks)[:-1], axis=1),
+                             tf.split(right, blocks)):
+        exponents = tf.cast(tf.matmul(left, columns, transpose_b=True), tf.float32)
+        others.append(tf.exp(tf.minimum(exponents, 0.)) * mask)
+    # The matrix is symmetric: its columns' sums are its rows'.
+    sums = 1. + tf.concat([tf.reduce_sum(part, axis=0) for part in others], axis=0)[:, tf.newaxis]
     y, share = tf.cast(fixed, tf.float32), 1. / sums
-    # The matrix is symmetric; a product with few columns would be slow.
-    found = tf.transpose(tf.matmul(
-        tf.concat([y, y * share, tf.ones_like(share), share], axis=1), others, transpose_a=True))
+    # So again; and a product with few columns would be slow.
+    thin = tf.concat([y, y * share, tf.ones_like(share), share], axis=1)
+    found = tf.transpose(tf.concat([tf.matmul(thin, part, transpose_a=True) for part in others], axis=1))
     by_row, by_column, row, column = tf.split(found, [size, size, 1, 1], axis=1)
     slope = -0.5 / rows * ((row * share + column) * y - by_row * share - by_column)
     # Adds zero, and the gradient.
