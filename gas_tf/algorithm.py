@@ -159,7 +159,8 @@ class Distillation:
         return _in_turn(update, count)
 
     def _build_monitor(self):
-        inputs = self.inputs.sub_batches('monitor noise', self.step)
+        # One batch for each generator, whatever sub-batches students learn from.
+        inputs = self.inputs.bank(self.inputs.noise('monitor noise', self.step))
         teachers, _, _ = self.towers(inputs)
         return {'inputs': inputs, 'probs': [
             t.probs for t in teachers if isinstance(t, Categorical)]}

@@ -12,13 +12,13 @@ def measures(teacher_probs, inputs):
     Args:
       teacher_probs: list over sub-batches of `[b, K]`, the teacher's outputs;
         [] where they are not over categories.
-      inputs: list over sub-batches (one or more per generator) of `[b, ...]`.
+      inputs: list over generators of `[b, ...]`.
 
     Returns:
       dict: `class_entropy`, H(p̄) / log K in 0..1; `class_histogram`, K shares
       of the teacher's argmax; `pairwise_distance`, the mean Euclidean distance
       between two inputs of the whole batch in units of √(numbers per input);
-      `pairwise_distance_min`, the least such mean within one sub-batch.  Of
+      `pairwise_distance_min`, the least such mean of one generator.  Of
       vectors too `input_mean`, `input_std` and `input_std_spread`, see `moments`.
     """
     batch = np.concatenate(inputs)

@@ -23,9 +23,9 @@ def towers(batch_size, most=TOWERS):
 class Generated:
     """g(z), z ~ U(−1, 1), from a bank of generators (algorithm 1).
 
-    most: how many sub-batches there may be; joined: whether more generators
-    than that share them, which saves small networks the overhead of operations:
-    else there is one sub-batch for each generator.
+    most: how many sub-batches there may be.  joined: where there are more
+    generators, whether they share them, which saves small networks the overhead
+    of operations; else each has its own.
     """
 
     def __init__(self, bank, seed, batch_size, noise_size, most=1, joined=False):
@@ -33,7 +33,7 @@ class Generated:
         self.shape = [batch_size, noise_size]
         count = len(bank.generators)
         self._parts = towers(batch_size // count, max(1, most // count))
-        self._shared_by = count // towers(count, most) if joined and count > most else 1
+        self._together = np.array_split(np.arange(count), most) if joined and count > most else None
 
     def noise(self, stream, step):
         """z of one step of a stream, `[batch_size, noise_size]`."""
@@ -47,8 +47,10 @@ class Generated:
 
     def drawn_from(self, noise):
         """The sub-batches of inputs that the generators make of `noise`."""
-        drawn, size = self.bank(noise, self._parts), self._shared_by
-        return drawn if size == 1 else [tf.concat(drawn[i:i + size], axis=0) for i in range(0, len(drawn), size)]
+        drawn = self.bank(noise, self._parts)
+        if self._together is None:
+            return drawn
+        return [tf.concat([drawn[i] for i in generators], axis=0) for generators in self._together]
 
     def feed(self, step, count=1):
         return {}

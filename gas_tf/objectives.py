@@ -85,7 +85,7 @@ def generator_terms(teachers, students, features,
         terms['one_hot'] = batch_mean(
             [-tf.reduce_max(t.log_probs, axis=1) for t in teachers])
         terms['L_H'] += one_hot * terms['one_hot']
-    # A weight of 0 costs no gradient.
+    # Without a weight these two terms cost no gradient.
     terms['L_G'] = _less(terms['L_H'], lambda_activation, terms['activation'])
     terms['L_adapt'] = _less(terms['L_G'], gamma, terms['L_distill'])
     return terms

@@ -73,9 +73,10 @@ class Average:
 def decayed(value, decay, step, steps):
     """`value`, or what a way down to zero leaves of it at a step of `steps`.
 
-    'cosine': half a wave; 'late': a straight line over the last fifth.
+    'cosine': half a wave; 'late': a straight line over the last fifth.  What is
+    0 stays a number, so that its term costs no gradient.
     """
-    if decay == 'constant':
+    if decay == 'constant' or not value:
         return value
     share = tf.cast(step, tf.float32) / steps
     if decay == 'late':

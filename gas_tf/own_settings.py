@@ -69,7 +69,7 @@ def words_for_callers(display):
     except Diverged as error:  # a UserError too
         raise Diverged('%s; or the teacher gave generated inputs answers that are not finite' % error) from None
     except UserError as error:
-        error.args = (str(error).replace('--out', 'out'),)
+        error.args = (str(error).replace('give another --out', 'give another folder as out'),)
         raise
     except KeyboardInterrupt:
         display.line('stopped: the same call goes on from the last checkpoint')

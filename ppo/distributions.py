@@ -138,7 +138,7 @@ class DiagGaussian:
         `−1/b Σ_i log 1/b Σ_j N(μ_i; μ_j, C_i + C_j)`, in log space.
 
         Takes O(b² d) operations.  Where all rows have one deviation, memory is
-        four b×b matrices, 5 MiB at b = 512.  Else each of the d dimensions keeps
+        about six b×b matrices, 7 MiB at b = 512.  Else each of the d dimensions keeps
         about seven for the gradient: 120 MiB at b = 512, d = 17.
         """
         mean = tf.concat([part.mean for part in parts], axis=0)
@@ -174,7 +174,7 @@ def _mean_log_overlap(x, blocks):
     No exponent is above 0 and the diagonal's is 0, so nothing need be taken out
     of the sum; they are kept so where x is so long that its squares' rounding
     is larger than 1.  The gradient by x_i, −1/2b Σ_j (P_ij + P_ji)(x_i − x_j) with P
-    the shares of each row's sum, takes products of the one b×b matrix with thin
+    the shares of each row's sum, takes products of the b×b matrix with thin
     ones; automatic differentiation takes a dozen passes over such matrices.
 
     blocks: of how many columns each part of the matrix is; parts are computed
@@ -191,13 +191,14 @@ def _mean_log_overlap(x, blocks):
                              tf.split(right, blocks)):
         exponents = tf.cast(tf.matmul(left, columns, transpose_b=True), tf.float32)
         others.append(tf.exp(tf.minimum(exponents, 0.)) * mask)
-    # The matrix is symmetric: its columns' sums are its rows'.
-    sums = 1. + tf.concat([tf.reduce_sum(part, axis=0) for part in others], axis=0)[:, tf.newaxis]
+    # The matrix is symmetric: its columns' sums are its rows', and what is
+    # multiplied from the left need not be from the right, with few columns and slow.
+    row = tf.concat([tf.reduce_sum(part, axis=0) for part in others], axis=0)[:, tf.newaxis]
+    sums = 1. + row
     y, share = tf.cast(fixed, tf.float32), 1. / sums
-    # So again; and a product with few columns would be slow.
-    thin = tf.concat([y, y * share, tf.ones_like(share), share], axis=1)
+    thin = tf.concat([y, y * share, share], axis=1)
     found = tf.transpose(tf.concat([tf.matmul(thin, part, transpose_a=True) for part in others], axis=1))
-    by_row, by_column, row, column = tf.split(found, [size, size, 1, 1], axis=1)
+    by_row, by_column, column = tf.split(found, [size, size, 1], axis=1)
     slope = -0.5 / rows * ((row * share + column) * y - by_row * share - by_column)
     # Adds zero, and the gradient.
     linear = tf.reduce_sum(slope * tf.cast(x, tf.float32))

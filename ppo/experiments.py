@@ -125,16 +125,16 @@ DESCRIPTIONS = {
     'pong48': 'Atari Pong in 2 frames of 48x48',
 }
 
+_NEWEST = {
+    'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
+    'training.clip_around': ('newest', 'Hilton et al. 2021')}
+
 METHODS = {
     'ppo': {},
     'ppo_epochs': {'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps')},
-    'ppo_newest': {
-        'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
-        'training.clip_around': ('newest', 'Hilton et al. 2021')},
-    'ppo_narrow': {
-        'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
-        'training.clip_around': ('newest', 'Hilton et al. 2021'),
-        'model.log_std': (-1., 'chosen: Humanoid clips its actions at 0.4')},
+    'ppo_newest': _NEWEST,
+    'ppo_narrow': dict(_NEWEST, **{
+        'model.log_std': (-1., 'chosen, for Humanoid and Standup, which clip actions at 0.4')}),
 }
 
 METHOD_DESCRIPTIONS = {

@@ -34,7 +34,8 @@ class Options:
     pong for a game of ALE (*NoFrameskip-v4)"""
     method: Literal['ppo', 'ppo_epochs', 'ppo_newest', 'ppo_narrow'] = 'ppo'
     """ten gradient steps per update, as the paper; or ten passes over the buffer;
-    or these, clipped around the policy that an update begins with"""
+    or these, clipped around the policy that an update begins with; or these
+    with a first deviation of e^-1 in place of 1"""
     seeds: Tuple[int, ...] = (0,)
     """one run each"""
     budget: Literal['smoke', 'quick', 'paper'] = 'paper'

@@ -132,13 +132,16 @@ def epoch_flops(work):
 
 
 def rows(name, sides, flops, gflops):
-    """The two rows of the JSON record from `timed`'s blocks of milliseconds of an epoch."""
+    """The two rows of the JSON record from `timed`'s blocks of milliseconds of an epoch.
+
+    sides: 'ours', and (variant, threads) of the peer.
+    """
     median = {side: statistics.median(ms for block in blocks for ms in block) for side, blocks in sides.items()}
     mine = sides['ours']
     share = {side: flops / (1e-3 * ms) / (1e9 * gflops) for side, ms in median.items()}
     found = []
     for variant, target in zip(VARIANTS, TARGETS[name]):
-        by_threads = {side[1]: median[side] for side in sides if side != 'ours' and side[0] == variant}
+        by_threads = {side[1]: median[side] for side in sides if side[0] == variant}
         side = variant, min(by_threads, key=by_threads.get)
         ratios = [statistics.median(theirs) / statistics.median(ours) for ours, theirs in zip(mine, sides[side])]
         found.append({
@@ -168,11 +171,11 @@ def measure(options, display):
             checked, ours = Ours(name, config, unrolled=False), Ours(name, config)
             np.savez(weights, **ours.start())
             with contextlib.ExitStack() as stack:
-                peers = {}
+                peers, relative = {}, 0.
                 for threads in sorted({1, cores}):
                     peer = stack.enter_context(Peer(PEER_SCRIPT, options.torch_python, threads))
                     peer.ask('build', work=ours.work, weights=weights)
-                    relative = check_same(checked, peer, VARIANTS, TERMS, folder)
+                    relative = max(relative, check_same(checked, peer, VARIANTS, TERMS, folder))
                     peers.update({(variant, threads): (peer, variant) for variant in VARIANTS})
                 display.line('%s: losses and gradients as PyTorch %s within %.0e' % (name, version, relative))
                 sides, others = timed(ours, peers, 'epoch', options)

@@ -210,7 +210,9 @@ class Trainer:
         mean_entropy = -(mean.exp() * mean).sum()
         activation = features.abs().mean()
         L_H = work['alpha'] * each - work['beta'] * mean_entropy
-        L_G = L_H - work['lambda_activation'] * activation
+        L_G = L_H
+        if work['lambda_activation']:  # else it is only told
+            L_G = L_G - work['lambda_activation'] * activation
         loss = L_G - work['gamma'] * distill
         self.generator_adam.zero_grad()
         loss.backward()

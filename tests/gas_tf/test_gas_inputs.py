@@ -71,7 +71,7 @@ def test_towers_divides():
 
 
 @pytest.mark.parametrize('generators, most, sizes', [(8, 2, [32, 32]), (1, 2, [32, 32]), (4, 4, [16] * 4),
-                                                     (2, 4, [16] * 4), (6, 4, [24, 24, 24])])
+                                                     (2, 4, [16] * 4), (7, 4, [20, 20, 20, 10])])
 def test_generators_share_sub_batches(generators, most, sizes):
     batch_size = sum(sizes)
     with tf.Graph().as_default() as graph:

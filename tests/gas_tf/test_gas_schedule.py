@@ -113,3 +113,4 @@ def test_ways_down_to_zero(decay, expected):
             found = [session.run(value, {step: k}) for k in (0, 50, 80, 90, 100)]
     for one, wanted in zip(found, expected):
         assert one == pytest.approx(wanted, abs=1e-6)
+    assert decayed(0., decay, step, 100) == 0.  # a number: no term hangs on it

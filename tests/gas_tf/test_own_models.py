@@ -135,7 +135,7 @@ def test_every_form_of_a_teacher_teaches_the_same(reference, tmp_path, kind):
 def refused(reference, **changed):
     with pytest.raises(UserError, match='another configuration') as caught:
         run(reference.path, **changed)
-    assert str(caught.value).endswith('give another out')
+    assert str(caught.value).endswith('give another folder as out')
     return str(caught.value)
 
 

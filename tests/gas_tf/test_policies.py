@@ -96,6 +96,22 @@ def test_what_never_varied_is_0(teacher):
         np.testing.assert_allclose(drawn.std(0)[1:], np.ones(size - 1), atol=.15)
 
 
+def test_each_generator_is_watched_though_they_share_sub_batches(teacher):
+    config = configured(**{'generator.count': 4, 'schedule.batch_size': 32})
+    with tf.Graph().as_default() as graph:
+        source = policies.source_of_inputs(config, teacher, 0)
+        algorithm, values = policies.build(config, teacher, source, 0)
+        assert len(source.sub_batches('student noise', 0)) == 2
+        with determinism.new_session(graph) as session:
+            algorithm.start(session, values)
+            healthy = algorithm.collapse_measures(session)['pairwise_distance_min']
+            second = {v.op.name: np.zeros(v.shape.as_list()) for v in source.bank.generators[1].variables}
+            algorithm.state.load(session, second)
+            assert healthy > 1e-3 and algorithm.collapse_measures(session)['pairwise_distance_min'] == 0.
+            assert [x.shape for x in algorithm.samples(session)] == [(8,) + teacher.spaces.shape] * 4
+            assert not algorithm.samples(session)[1].any()
+
+
 def test_real_inputs_are_normalised(teacher, monkeypatch):
     raw = (np.random.RandomState(1).randn(50, *teacher.spaces.shape) * 5).astype(np.float32)
     monkeypatch.setattr(trajectories, 'collect', lambda *_: raw)
