@@ -20,7 +20,7 @@ LEGEND = (
     "the paper's protocol; the first of equals is kept. By the loss: on the same fresh episodes, the student of the least "
     "`L_distill` until the scores ended the run, a choice that needs no simulator, and in brackets what it changes: the "
     "mean over seeds of its score less the kept one's. Methods named `by_loss` end by the loss too. Updates: of the "
-    "student, as a mean. \\*: with settings changed on the command line.")
+    "student, as a mean. \\*: with a smaller budget or settings changed on the command line.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
     "environment (stratified bootstrap, {resamples} draws). Methods that lack one of them are left out.")
