@@ -76,8 +76,8 @@ def test_a_game_from_the_command_to_the_file(pong, tmp_path, capsys, method, mon
     assert results[0]['fingerprint'] == results[1]['fingerprint']
     folder = next(out.glob('pong48/*/seed-0'))
     if method == 'gas':
-        # Two rows, one of each tower, of three observations: two frames, one below the other.
-        assert Image.open(str(folder / 'samples.png')).size == (2 * 3 * (2 + 48), 2 * 2 * (2 + 96))
+        # A row of its generator's six observations: two frames, one below the other.
+        assert Image.open(str(folder / 'samples.png')).size == (2 * 6 * (2 + 48), 2 * (2 + 96))
     with np.load(str(export.export(folder, 'npz'))) as file:
         assert (float(file['mean']), float(file['std'])) == (0., 255.)
     saved = export.export(folder, 'savedmodel')
