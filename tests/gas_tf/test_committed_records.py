@@ -1,12 +1,16 @@
-"""The committed records stand under the names that have their settings now.
+"""The committed records stand under the names that have their settings now, and the teachers have records.
 
 A setting that a record is too old to know has its default there, which changes nothing.
 """
 
 import json
 
+import numpy as np
+import pytest
+
 from gas_tf import experiments
 from gas_tf.experiments import policies
+from ppo import experiments as training
 from ppo.teacher import COMMITTED, read_teacher
 from runs import settings
 from runs.publish import RESULTS
@@ -32,3 +36,13 @@ def test_a_record_has_the_settings_of_its_name():
         first = settings.flatten(type(config)())
         for name in set(values) - set(run.fields):
             assert values[name] == first[name], (run.folder, name)
+
+
+@pytest.mark.parametrize('name', ['cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup'])
+def test_a_committed_teacher_is_that_of_a_record(name):
+    teacher = read_teacher(COMMITTED / name)
+    assert teacher.config.environment == training.configuration(name)[0].environment
+    assert all(np.isfinite(value).all() for value in teacher.values.values()) and 'normalizer/mean' in teacher.values
+    records = {read_teacher(path.parent).fingerprint: json.loads((path.parent / 'result.json').read_text())
+               for path in (RESULTS / name).glob('ppo*/seed-*/teacher.json')}
+    assert teacher.scores == records[teacher.fingerprint]['fresh']
