@@ -9,6 +9,7 @@ from runs.plots import COLOURS
 RESAMPLES = 10000  # of the bootstrap
 WIDTH, HEIGHT = 9.0, 3.4  # inches
 FONT = 9
+PATIENCE_SECONDS = 120.  # appendix A.2.1: without a better score until a run ends
 #: A method's place; unknown ones come after.
 FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise")
 
@@ -20,7 +21,8 @@ LEGEND = (
     "the paper's protocol; the first of equals is kept. By the loss: on the same fresh episodes, the student of the least "
     "`L_distill` until the scores ended the run, a choice that needs no simulator, and in brackets what it changes: the "
     "mean over seeds of its score less the kept one's. Methods named `by_loss` end by the loss too. Updates: of the "
-    "student, as a mean. \\*: with a smaller budget or settings changed on the command line.")
+    "student, as a mean; in 120 s, the paper's patience: on the machine named, evaluations included, where our patience is "
+    "20,000 updates on any machine. \\*: with a smaller budget or settings changed on the command line.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
     "environment (stratified bootstrap, {resamples} draws). Methods that lack one of them are left out.")
@@ -69,7 +71,8 @@ def _place(group):
 def rows(groups):
     """(head, rows) of the table of every environment and method."""
     head = ["environment", "method", "n", "teacher", "random", "score", "IQM [95 %]", "ratio (%)", "normalised (%)",
-            "paper", "best seen", "last", "by the loss", "updates", "hours per seed", "command", "commit"]
+            "paper", "best seen", "last", "by the loss", "updates", "updates in 120 s", "hours per seed", "machine", "command",
+            "commit"]
     found = []
     for group in sorted(groups, key=lambda group: (group.experiment, _place(group))):
         fresh, teacher = group.values("fresh"), summary.mean(group.values("teacher"))
@@ -85,7 +88,9 @@ def rows(groups):
             summary.number(group.values("paper")[0], "score"), summary.mean_std(group.values("best"), "score"),
             summary.mean_std(group.values("last"), "score"),
             _by_loss(group),
-            "{:,.0f}".format(summary.mean(group.values("student_steps"))), "{:.2f}".format(group.hours()),
+            "{:,.0f}".format(summary.mean(group.values("student_steps"))),
+            "{:,.0f}".format(PATIENCE_SECONDS * sum(group.values("student_steps")) / sum(group.values("wall_seconds"))),
+            summary.hours(group.hours()), "<br>".join(group.machines()),
             "<br>".join("`{}`".format(line) for line in group.commands()),
             "<br>".join(group.commits())])
     return head, found

@@ -55,6 +55,7 @@ def test_a_row_by_hand(results):  # noqa: F811
     assert row["score"] == "70.00 ± 31.62" and row["IQM [95 %]"].startswith("76.67 [")
     assert row["ratio (%)"] == "70.0" and row["normalised (%)"] == "62.5"  # 50 of 80
     assert row["by the loss"] == "69.00 ± 31.62 (−1.00)" and row["best seen"] == "3.00 ± 0.00" and row["updates"] == "300"
+    assert (row["hours per seed"], row["updates in 120 s"]) == ("3.00", "3")  # 300 in three hours
 
 
 @pytest.mark.parametrize("scores, expected", [
