@@ -7,6 +7,7 @@ from runs.published import POLICY_TEACHERS
 
 COLOURS = dict(zip(POLICY_TEACHERS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7")))
 WIDTH, HEIGHT, COLUMNS = 3.0, 2.3, 3  # inches of a panel; panels in a row
+LEGEND = 0.3  # inches above the panels
 FONT = 8.5
 
 
@@ -44,20 +45,19 @@ def draw(path, groups):
     shown = curves(groups)
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
-    drawings.write(path, _name(groups), (WIDTH * columns, HEIGHT * rows), FONT,
+    drawings.write(path, _name(groups), (WIDTH * columns, HEIGHT * rows + LEGEND), FONT,
                    lambda figure: _fill(figure, shown, rows, columns))
 
 
 def _fill(figure, shown, rows, columns):
     from matplotlib.ticker import EngFormatter, MaxNLocator
     axes = figure.subplots(rows, columns, squeeze=False).reshape(-1)
+    named = {}
     for panel, (environment, paper, lines) in zip(axes, shown):
-        named = set()
         for method, name, transitions, scores in lines:
-            panel.plot(transitions, scores, color=COLOURS[method], linewidth=1.2, label=None if name in named else name,
-                       alpha=1. if len(lines) == 1 else 0.7)
-            named.add(name)
-        panel.legend(frameon=False, fontsize="small")
+            line, = panel.plot(transitions, scores, color=COLOURS[method], linewidth=1.2,
+                               linestyle="-" if name == method else ":")
+            named[name] = line
         if paper is not None:
             panel.axhline(paper, color="black", linewidth=1., dashes=(6, 3))
         panel.set_title(environment, fontsize="medium", loc="left", fontweight="bold")
@@ -69,7 +69,8 @@ def _fill(figure, shown, rows, columns):
     for panel in axes[len(shown):]:
         panel.set_axis_off()
     axes[0].set_ylabel("score (mean of an evaluation)")
-    figure.tight_layout()
+    figure.legend([named[name] for name in sorted(named)], sorted(named), loc="upper center", ncol=len(named), frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 1 - LEGEND / figure.get_figheight()))
 
 
 def rows(groups):
