@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ def blocks(*rates, **more):
     return [dict({'steps_per_second': rate}, **more) for rate in rates]
 
 
-def test_rows_by_hand(monkeypatch):
-    monkeypatch.setattr(ppo_steps, 'usable_cores', lambda: 2)
+def test_rows_by_hand():
     shares = {'inference': .25, 'learning': .5, 'waiting': .125}
     found = {'two workers': blocks(300., 320., 200., rank_0=shares), ppo_steps.PEER: blocks(100., 160., 200.),
              'synchronous': blocks(80., 80., 80.), 'one worker': blocks(150., 150., 150.),
@@ -26,7 +26,7 @@ def test_rows_by_hand(monkeypatch):
     two, one, scaling = ppo_steps.rows('humanoid', found)
     assert (two['ours'], two['peer'], two['ratio']) == (300., 160., 300. / 160.)
     assert two['ratio_of_blocks'] == [1., 3.] and two['target'] == 1.5 and two['rank_0'] == shares
-    assert two['of_simulator'] == 300. / 1000. and two['work'] == 'humanoid, 256 environments, two workers'
+    assert two['of_simulator'] == 300. / 500. and two['work'] == 'humanoid, 256 environments, two workers'
     assert one['ratio'] == .5 and one['target'] is None
     assert (scaling['peer_name'], scaling['ratio'], scaling['target']) == ('one worker', 2., 1.4)
     assert ppo_steps.rows('cartpole', found)[2]['target'] is None
@@ -36,6 +36,14 @@ def test_a_process_that_fails_is_one_line():
     with pytest.raises(UserError, match='the reason$'):
         ppo_steps.ask([sys.executable, '-c', 'import sys; print(1 / 1, file=sys.stderr); sys.exit("the reason")'],
                       'nowhere')
+
+
+def test_the_simulators_of_all_cores_step_at_once(monkeypatch):
+    monkeypatch.setattr(ppo_steps, 'usable_cores', lambda: 3)
+    alone = 'import json, time; time.sleep(.5); print(json.dumps({"steps_per_second": 7}))'
+    start = time.time()
+    assert ppo_steps.simulators([sys.executable, '-c', alone], 'nowhere') == {'steps_per_second': 21}
+    assert time.time() - start < 1.4, 'one after the other takes 1.5 s at least'
 
 
 @pytest.mark.parametrize('more', [[], ['--simulator'], 'mpirun'])
