@@ -15,7 +15,7 @@ from runs.command import rank_and_size
 from runs.errors import Diverged, UserError
 
 WORKER_TIMEOUT = 10.  # seconds without an answer after which a worker is given up; chosen
-SENDING_SLEEP = 1e-4  # seconds, at most, between two looks at a message that is on its way; chosen
+SENDING_SLEEP = 1e-4  # seconds, at most, between a worker's looks at a message that is on its way; chosen
 
 
 def run(given, sources, display):
@@ -41,7 +41,11 @@ def run(given, sources, display):
         except Exception as error:
             if watcher:
                 watcher.dismiss()
-            elif isinstance(error, UserError):  # rank 0 says it, and ends all
+            else:  # rank 0 says it, and ends all
+                if not isinstance(error, UserError):
+                    traceback.print_exc()
+                    error = UserError('%s: %s; the same command goes on from the last checkpoint' % (
+                        type(error).__name__, error))
                 _Follower(comm).send(central.Failed(str(error)))
                 time.sleep(WORKER_TIMEOUT)
             _abort(comm, error)
@@ -87,15 +91,25 @@ class _Leader:
 
     def __init__(self, comm, mpi):
         self._comm, self._any, self._status = comm, mpi.ANY_SOURCE, mpi.Status()
-        self._sending = []
+        self._sending, self._receiving = [], []
 
     def receive(self):
-        """(source, message), or None when there is none."""
+        """(source, message), or None when there is none; those of one source in their order."""
         self._sending = [request for request in self._sending if not request.test()[0]]
-        if not self._comm.iprobe(source=self._any, status=self._status):
-            return None
-        source = self._status.Get_source()
-        return source, self._comm.recv(source=source)
+        # Not `recv`: it waits, spinning, for all of a large message, whose sender may have stopped in its midst.
+        message = self._comm.improbe(source=self._any, status=self._status)
+        if message is not None:
+            self._receiving.append((self._status.Get_source(), message.irecv()))
+        unfinished = set()
+        for i, (source, request) in enumerate(self._receiving):
+            if source in unfinished:
+                continue
+            done, content = request.test()
+            if done:
+                del self._receiving[i]
+                return source, content
+            unfinished.add(source)
+        return None
 
     def flush(self):
         """Waits until all that was sent is received."""
@@ -116,18 +130,27 @@ class _Follower:
         self._comm, self._launcher = comm, os.getppid()
 
     def receive(self):
-        back_off = central.BackOff()
-        while not self._comm.iprobe(source=0):
-            back_off.idle()
-            self._check_launcher()
-        return self._comm.recv(source=0)
+        message, back_off = self._comm.improbe(source=0), central.BackOff()
+        while message is None:
+            self._wait(back_off)
+            message = self._comm.improbe(source=0)
+        return self._finish(message.irecv())
 
     def send(self, message):
-        # Waits with a back-off: a blocking send of a large message spins.
-        request, back_off = self._comm.isend(message, dest=0), central.BackOff(SENDING_SLEEP)
-        while not request.test()[0]:
-            back_off.idle()
-            self._check_launcher()
+        self._finish(self._comm.isend(message, dest=0))
+
+    def _finish(self, request):
+        """What it brings, with a back-off: a blocking call spins while a large message is on its way."""
+        back_off = central.BackOff(SENDING_SLEEP)
+        done, content = request.test()
+        while not done:
+            self._wait(back_off)
+            done, content = request.test()
+        return content
+
+    def _wait(self, back_off):
+        back_off.idle()
+        self._check_launcher()
 
     def _check_launcher(self):
         if os.getppid() != self._launcher:  # it has died

@@ -59,7 +59,8 @@ class Central:
         self.learning, self.timeout = learning, timeout
         self.session, self.actor = training.session, training.actor
         self._groups, self._held = {}, []
-        self._owing = dict.fromkeys(workers, time.monotonic() + max(0., FIRST_SECONDS - timeout))
+        # Since when each (worker, group) owes a request; None: which groups it has is not known yet.
+        self._owing = {(worker, None): time.monotonic() + max(0., FIRST_SECONDS - timeout) for worker in workers}
 
     def run(self, show, stopped):
         """Until the training is finished, or `stopped()` says so.
@@ -72,22 +73,22 @@ class Central:
         back_off, checked = BackOff(), 0.
         self.training.stopped = stopped
         while not (self.learning.done or stopped()):
+            started = time.time()
             self._publish()
             requests = self._requests()
+            received = time.time()
             if requests:
                 back_off.busy()
-                started = time.time()
                 self._answer(requests)
-                self.learning.seconds['inference'] += time.time() - started
             else:
-                started = time.time()
                 back_off.idle()
-                self.learning.seconds['waiting'] += time.time() - started
+            self.learning.seconds['receiving'] += received - started
+            self.learning.seconds['inference' if requests else 'waiting'] += time.time() - received
             away = time.monotonic() - checked
             if away > CHECK_SECONDS:
                 if checked and away > LONGEST_ROUND:  # each look counts as so much at most
                     now, lost = time.monotonic(), away - LONGEST_ROUND
-                    self._owing = {worker: max(since, min(now, since + lost)) for worker, since in self._owing.items()}
+                    self._owing = {owing: max(since, min(now, since + lost)) for owing, since in self._owing.items()}
                 self._check_workers()
                 show()
                 checked = time.monotonic()
@@ -124,11 +125,13 @@ class Central:
                 break
             source, request = received
             if request == ALIVE:
-                self._owing[source] = time.monotonic()
+                for owing in [owing for owing in self._owing if owing[0] == source]:
+                    self._owing[owing] = time.monotonic()
                 continue
             if isinstance(request, Failed):
                 raise UserError('%s (the worker of rank %d)' % (request.why, source))
-            self._owing.pop(source, None)
+            self._owing.pop((source, None), None)
+            self._owing.pop((source, request.group), None)
             found.append((source, request))
         self._held = []
         if not self.learning.is_full:
@@ -163,12 +166,11 @@ class Central:
                 if rollout:
                     self.learning.put(rollout)
                 self.port.send(source, Reply(request.group, mine[0][:len(request.observations)]))
-                self._owing[source] = time.monotonic()
+                self._owing[source, request.group] = time.monotonic()
 
     def _check_workers(self):
-        waiting = {source for source, _ in self._held}
-        for worker, since in self._owing.items():
-            if worker not in waiting and time.monotonic() - since > self.timeout:
+        for (worker, _), since in self._owing.items():
+            if time.monotonic() - since > self.timeout:
                 raise UserError('the worker of rank %d has not answered for %d s: the same command goes on from the '
                                 'last checkpoint' % (worker, self.timeout))
 
@@ -209,8 +211,8 @@ class Learning(threading.Thread):
       done: whether the training is finished, or failed.
       lags: Counter of versions between a rollout and its use, since the last
         evaluation; dropped: of rollouts that were too old, since then.
-      seconds: that rank 0 has spent on inference, on learning (while it does
-        the others), and on waiting for requests.
+      seconds: that rank 0 has spent on receiving requests, on inference, and on
+        waiting for requests; and on learning, while it does the others.
     """
 
     def __init__(self, training):
@@ -218,7 +220,7 @@ class Learning(threading.Thread):
         self.training, self.error, self.done = training, None, False
         self.lags, self.dropped = collections.Counter(), 0
         # Two threads count, so nobody sets them back.
-        self.seconds = dict.fromkeys(('inference', 'learning', 'waiting'), 0.)
+        self.seconds = dict.fromkeys(('receiving', 'inference', 'waiting', 'learning'), 0.)
         self._mark = time.time(), dict(self.seconds)
         self._rollouts, self._condition, self._stopping = collections.deque(), threading.Condition(), False
         self.queued = 0  # transitions that wait

@@ -129,12 +129,19 @@ _NEWEST = {
     'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps'),
     'training.clip_around': ('newest', 'Hilton et al. 2021')}
 
+_LIGHT = 'chosen, for games on two cores'
+
 METHODS = {
     'ppo': {},
     'ppo_epochs': {'training.epochs': (10, 'ten passes over the buffer, where the paper has ten gradient steps')},
     'ppo_newest': _NEWEST,
     'ppo_narrow': dict(_NEWEST, **{
         'model.log_std': (-1., 'chosen, for Humanoid and Standup, which clip actions at 0.4')}),
+    'ppo_light': {
+        'model.body': ('nature', _LIGHT), 'model.widths': ((32, 64, 64, 512), 'Green et al., table 1'),
+        'training.environments': (128, _LIGHT), 'training.buffer': (4096, _LIGHT), 'training.batch': (512, _LIGHT),
+        'training.epochs': (3, _LIGHT), 'training.learning_rate': (5e-4, _LIGHT), 'training.decay': ('linear', _LIGHT),
+        'training.entropy_weight': (0.01, _LIGHT), 'training.clip_around': _NEWEST['training.clip_around']},
 }
 
 METHOD_DESCRIPTIONS = {
@@ -142,6 +149,7 @@ METHOD_DESCRIPTIONS = {
     'ppo_epochs': 'ten passes over the buffer per update',
     'ppo_newest': 'ppo_epochs, clipped around the policy that an update begins with',
     'ppo_narrow': 'ppo_newest, first deviation of a Gaussian policy e^-1 in place of 1',
+    'ppo_light': "games on two cores: Nature's network, three passes over smaller buffers, entropy 0.01",
 }
 
 BUDGETS = {

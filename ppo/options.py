@@ -32,10 +32,11 @@ class Options:
     env: Optional[str] = None
     """another gym id in its place, with the settings of humanoid, or those of
     pong for a game of ALE (*NoFrameskip-v4)"""
-    method: Literal['ppo', 'ppo_epochs', 'ppo_newest', 'ppo_narrow'] = 'ppo'
+    method: Literal['ppo', 'ppo_epochs', 'ppo_newest', 'ppo_narrow', 'ppo_light'] = 'ppo'
     """ten gradient steps per update, as the paper; or ten passes over the buffer;
     or these, clipped around the policy that an update begins with; or these
-    with a first deviation of e^-1 in place of 1"""
+    with a first deviation of e^-1 in place of 1; or, of games, what two cores
+    can do: Nature's network and three passes"""
     seeds: Tuple[int, ...] = (0,)
     """one run each"""
     budget: Literal['smoke', 'quick', 'paper'] = 'paper'

@@ -5,7 +5,7 @@ import pathlib
 from runs import drawings, summary
 from runs.published import POLICY_TEACHERS
 
-COLOURS = dict(zip(POLICY_TEACHERS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7")))
+COLOURS = dict(zip(POLICY_TEACHERS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")))
 WIDTH, HEIGHT, COLUMNS = 3.0, 2.3, 3  # inches of a panel; panels in a row
 LEGEND = 0.3  # inches above the panels
 FONT = 8.5

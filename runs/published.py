@@ -13,7 +13,7 @@ from runs.record import RESULT_KEYS
 
 NUMBERS = ("last", "best", "best_step", "mean_last_10", "student_steps", "generator_steps", "wall_seconds")
 METRICS = ("accuracy", "score")
-POLICY_TEACHERS = ("ppo", "ppo_epochs", "ppo_newest", "ppo_narrow")
+POLICY_TEACHERS = ("ppo", "ppo_epochs", "ppo_newest", "ppo_narrow", "ppo_light")
 TEACHERS = ("teacher",) + POLICY_TEACHERS  # methods that train a teacher and distil nothing
 NOT_EXPERIMENTS = ("benchmarks", "plots")
 

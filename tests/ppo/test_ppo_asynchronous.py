@@ -140,7 +140,9 @@ def test_three_ranks_learn(tmp_path):
     assert [row['transitions'] // 8192 for row in rows] == [1, 2, 3, 4, 5]
     for row in rows:
         assert sum(row['lag_histogram']) == pytest.approx(1.) and 0. <= row['lag_mean'] <= 4.
-        assert {'dropped_rollouts', 'inference', 'learning', 'waiting'} <= set(row)
+        assert {'dropped_rollouts', 'receiving', 'inference', 'waiting', 'learning'} <= set(row)
+        # Of one thread, but for what an evaluation's ends cut off.
+        assert .5 < row['receiving'] + row['inference'] + row['waiting'] < 1.5
     # The last line of progress has the last evaluation.
     assert re.search(r'40960/40960 steps, score %.1f, ' % rows[-1]['score'], run.said()[0])
     provenance = json.loads((run.folder / 'provenance.json').read_text())
@@ -304,7 +306,10 @@ if rank == 1:
     environments.Simulation.step = step
 """
     code, error = Run(tmp_path / 'out', patch=patch).end(30)
-    assert code not in (0, None) and 'the simulator is broken' in error
+    assert code == 2 and 'Traceback' in error  # for whoever wrote the simulator; last, for whoever ran it:
+    assert [line for line in error.splitlines() if line.startswith('error: ')] == [
+        'error: RuntimeError: the simulator is broken; the same command goes on from the last checkpoint '
+        '(the worker of rank 1)']
 
 
 WIDE = """
@@ -327,6 +332,32 @@ def test_large_messages_both_ways_do_not_block_each_other(tmp_path, ranks):
               + "from ppo import training; training.make = environments.make", ranks=ranks)
     assert run.end(90)[0] == 0
     assert json.loads((run.folder / 'result.json').read_text())['student_steps'] >= 4096
+
+
+def test_a_worker_that_stops_in_the_midst_of_a_large_message_ends_the_run(tmp_path):
+    """Rank 0 has its envelope: it may not wait for the rest for ever."""
+    patch = WIDE + """
+from ppo import training; training.make = environments.make
+if rank == 2:
+    import signal
+    from mpi4py import MPI
+    class Stops:
+        sent = 0
+        def __init__(self, comm):
+            self._comm = comm
+        def __getattr__(self, name):
+            return getattr(self._comm, name)
+        def isend(self, *arguments, **more):
+            request = self._comm.isend(*arguments, **more)
+            Stops.sent += 1
+            if Stops.sent == 4:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return request
+    create = asynchronous._Follower.__init__
+    asynchronous._Follower.__init__ = lambda self, comm: create(self, Stops(comm))
+"""
+    code, error = Run(tmp_path / 'out', *LONG, patch=patch).end(60)
+    assert code == 2 and error.startswith('error: the worker of rank 2 has not answered for 4 s'), error
 
 
 def test_fewer_environments_than_workers_is_one_line(tmp_path):

@@ -175,6 +175,35 @@ def test_a_silent_worker_is_noticed_while_another_keeps_rank_0_busy(monkeypatch)
         turn(one, (1, request(0, [5, 6], [0, 0], [RUNNING, RUNNING])))
 
 
+def test_a_silent_worker_is_noticed_while_one_of_its_groups_is_held(monkeypatch):
+    """The learner has enough, as in a long evaluation: group 0 waits for a new rollout, group 1 is out."""
+    from ppo import central as module
+    clock = [0.]
+    monkeypatch.setattr(module.time, 'monotonic', lambda: clock[0])
+    one = central(length=1)
+    turn(one, (1, request(0, [1, 2])), (1, request(1, [3, 4])))
+    one.learning.is_full = True
+    clock[0] = 9.
+    turn(one, (1, request(0, [5, 6], [0, 0], [RUNNING, RUNNING])))
+    assert len(one.port.sent) == 2
+    clock[0] = 11.
+    with pytest.raises(UserError, match='rank 1 has not answered'):
+        turn(one)
+
+
+def test_a_worker_whose_groups_are_all_held_owes_nothing(monkeypatch):
+    from ppo import central as module
+    clock = [0.]
+    monkeypatch.setattr(module.time, 'monotonic', lambda: clock[0])
+    one = central(length=1)
+    turn(one, (1, request(0, [1, 2])))
+    one.learning.is_full = True
+    turn(one, (1, request(0, [5, 6], [0, 0], [RUNNING, RUNNING])))
+    clock[0] = 3600.
+    turn(one)
+    assert len(one.port.sent) == 1
+
+
 def test_after_a_pause_of_the_whole_job_nobody_is_given_up(monkeypatch):
     from ppo import central as module
     clock = [100.]
