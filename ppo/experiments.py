@@ -140,8 +140,8 @@ METHODS = {
     'ppo_light': {
         'model.body': ('nature', _LIGHT), 'model.widths': ((32, 64, 64, 512), 'Green et al., table 1'),
         'training.environments': (128, _LIGHT), 'training.buffer': (4096, _LIGHT), 'training.batch': (512, _LIGHT),
-        'training.epochs': (3, _LIGHT), 'training.learning_rate': (5e-4, _LIGHT), 'training.decay': ('linear', _LIGHT),
-        'training.entropy_weight': (0.01, _LIGHT), 'training.clip_around': _NEWEST['training.clip_around']},
+        'training.epochs': (3, _LIGHT), 'training.decay': ('linear', _LIGHT), 'training.entropy_weight': (0.01, _LIGHT),
+        'training.clip_around': _NEWEST['training.clip_around']},
 }
 
 METHOD_DESCRIPTIONS = {
