@@ -34,9 +34,11 @@ class BackOff:
         self._seconds, self._longest = FIRST_SLEEP, longest
 
     def busy(self):
+        """There was something to do: the next sleep is a short one."""
         self._seconds = FIRST_SLEEP
 
     def idle(self):
+        """Sleeps."""
         time.sleep(self._seconds)
         self._seconds = min(2. * self._seconds, self._longest)
 
@@ -96,7 +98,10 @@ class Central:
         show()  # what the last evaluation found
 
     def stop_workers(self):
-        """Tells every worker to end, and waits until none has anything to say any more."""
+        """Tells every worker to end, and waits until none has anything to say any more.
+
+        Raises UserError where one does not.
+        """
         for worker in self.workers:
             self.port.send(worker, None)
         left, back_off, started = set(self.workers), BackOff(), time.monotonic()
@@ -242,6 +247,7 @@ class Learning(threading.Thread):
         return news
 
     def put(self, rollout):
+        """Queues a `Rollout`."""
         with self._condition:
             self._rollouts.append(rollout)
             self.queued += rollout.rewards.size

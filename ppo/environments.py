@@ -40,14 +40,14 @@ def make(environment):
     limit = made.spec.max_episode_steps or 0
     while isinstance(made, gym.wrappers.TimeLimit):  # which is one more `done`
         made = made.env
+    if environment.contact_forces == 'restored':
+        restore_contact_forces(made.unwrapped)
     if ATARI in environment.id:
         if len(made.observation_space.shape) != 3:
             raise UserError('%s shows no frames: name the game without -ram' % environment.id)
         from ppo import atari
         return Simulation(atari.wrapped(made, environment), environment.max_steps or limit // atari.REPEAT)
     limit = environment.max_steps or limit
-    if environment.contact_forces == 'restored':
-        restore_contact_forces(made.unwrapped)
     simulation = Simulation(made, limit)
     if not limit:
         raise UserError('%s has no time limit of its own: give environment.max_steps' % environment.id)
@@ -121,6 +121,7 @@ class Simulation:
         self._failures = _failures(env)
 
     def seed(self, seed):
+        """Of all that it draws from the next `reset` on."""
         self.env.seed(seed)
 
     def reset(self):
@@ -164,6 +165,7 @@ class Simulation:
                             % _line(error)) from error
 
     def close(self):
+        """Ends the simulator."""
         self.env.close()
 
 
@@ -179,6 +181,9 @@ class Environments:
       alive: called after each that was made, reset or stepped, which may take a while.
 
     Rewards of ALE are learnt from by their sign.
+
+    Raises:
+      UserError: `make`'s.
     """
 
     def __init__(self, environment, count, seed, first=0, stream='environment', alive=lambda: None):
@@ -261,5 +266,6 @@ class Environments:
         return Step(self._observations.copy(), rewards, ended, last, episodes)
 
     def close(self):
+        """Ends the simulators."""
         for simulation in self.simulations:
             simulation.close()

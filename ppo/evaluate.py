@@ -99,7 +99,7 @@ def play(teacher, episodes, greedy, seed, step=0, film=None):
 
 
 def save_frames(path, frames):
-    """A sheet of frames, uint8 `[h, w, 3]` each, as a PNG."""
+    """A sheet of frames, uint8 `[h, w, 3]` each, as a PNG.  Raises UserError where the disk refuses."""
     import cv2
     import numpy as np
     from runs.files import atomic_write, user_errors

@@ -79,6 +79,7 @@ class Learner:
         self._value_head = State(named(self.policy.head_and_moments))
 
     def start(self, session):
+        """First values, by the seed."""
         session.run(tf.global_variables_initializer())
         self.state.load(session, self.policy.initial_values(self.seed))
 
@@ -103,8 +104,8 @@ class Learner:
 
         Returns:
           {name: mean over the gradient steps} of `LOSSES` and gradient_norm; kl_lag:
-          mean log ratio of the policies that acted to the one that begins here;
-          explained: share of the returns' variance that the values foretold.
+          mean log ratio of the policies that acted to the one that begins here (clipped
+          around behaviour: over the first step's batch); explained: share of the returns' variance that the values foretold.
 
         Raises:
           Diverged: one of them is not finite.

@@ -25,7 +25,7 @@ def clipped_surrogate(log_probs, old_log_probs, advantages, clip):
 
 
 def value_error(values, returns):
-    """Half the squared error of the value function, `[B]`."""
+    """Half the squared error of values `[B]` from returns `[B]`: `[B]`."""
     return 0.5 * tf.square(values - returns)
 
 

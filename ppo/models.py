@@ -26,6 +26,9 @@ class Policy(Network):
       model: `experiments.Model`: body, widths.
       shape: of one observation.
       actions: `spaces.Actions`.
+
+    Raises:
+      UserError: the body takes other widths, or larger frames.
     """
 
     def __init__(self, name, model, shape, actions):
@@ -68,6 +71,9 @@ class ActorCritic(Policy):
 
     Args:
       as of `Policy`, of the model its value_network too.
+
+    Raises:
+      UserError: the body takes other widths, or larger frames.
 
     Attributes:
       trained: what gradients change, in groups that share no variable's
@@ -112,7 +118,7 @@ class ActorCritic(Policy):
 
 
 class MLP:
-    """Dense layers with tanh, as baselines has them."""
+    """Dense layers with tanh, as baselines has them: observations `[B, ...]` to `[B, size]`."""
 
     def __init__(self, owner, prefix, model, shape):
         sizes = (int(np.prod(shape)),) + tuple(model.widths)
@@ -130,7 +136,7 @@ class MLP:
 class Nature:
     """Three convolutions and a dense layer, VALID padding, ReLU (Green et al., table 1).
 
-    `widths`: channels of the convolutions and units of the dense layer; there
+    Frames `[B, height, width, n]` to `[B, size]`.  `widths`: channels of the convolutions and units of the dense layer; there
     (32, 64, 64, 512), (16, 32, 32, 256) and (8, 16, 16, 128).
     """
 
@@ -156,7 +162,8 @@ class Impala:
     """Espeholt et al. 2018, figure 3, the large network without its LSTM.
 
     Three stages of a 3×3 convolution, a 3×3 max-pool of stride 2 and two
-    residual blocks; then ReLU, 256 units, ReLU.  `widths`: channels of the
+    residual blocks; then ReLU, 256 units, ReLU: frames `[B, height, width, n]` to
+    `[B, size]`.  `widths`: channels of the
     three stages and the units, (16, 32, 32, 256) in the paper.
     """
 

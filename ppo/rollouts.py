@@ -40,10 +40,11 @@ class Recorder:
 
     @property
     def is_full(self):
+        """Whether `finish` may be called."""
         return self.steps == self.length
 
     def acted(self, observations, answer, version):
-        """An answer's actions, log_probs, values, each `[N]` or `[N, d]`."""
+        """Observations `[N, ...]` and the answer to them: actions `[N]` or `[N, d]`, log_probs `[N]`, values `[N]`."""
         if self.version is None:
             self.version = version
         self._answers.append((observations,) + tuple(answer))

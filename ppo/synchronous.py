@@ -44,4 +44,5 @@ class Player:
         return recorder.finish(self.actor.values(session, slot, self._observations))
 
     def close(self):
+        """Ends the simulators."""
         self.environments.close()

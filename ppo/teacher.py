@@ -39,7 +39,7 @@ class Teacher(namedtuple('Teacher', 'config spaces values scores fingerprint pat
 
 
 def write_teacher(directory, config, spaces, values, scores, commit):
-    """weights.npz, then teacher.json, which makes it a teacher."""
+    """weights.npz, then teacher.json, which makes it a teacher.  Raises UserError where the disk refuses."""
     weights = io.BytesIO()
     np.savez(weights, **dict(sorted(values.items())))
     facts = {'recipe': settings.flatten(config), 'shape': list(spaces.shape), 'actions': list(spaces.actions),
@@ -51,7 +51,7 @@ def write_teacher(directory, config, spaces, values, scores, commit):
 
 
 def find(name):
-    """The folder of a committed teacher, by its experiment's name, or of a run."""
+    """The folder of a committed teacher, by its experiment's name, or of a run.  Raises UserError: there is none."""
     for folder in (Path(name), COMMITTED / name):
         if exists(folder / 'teacher.json'):
             return folder

@@ -79,12 +79,16 @@ class Training:
 
     @property
     def finished(self):
+        """Whether all transitions are done, or `training.patience` is at its end."""
         training = self.config.training
         return (self.learner.transitions >= training.transitions
                 or bool(training.patience) and self.stale >= training.patience)
 
     def learn(self, played):
-        """One update with a list of `rollouts.Rollout`; True when an evaluation is due."""
+        """One update with a list of `rollouts.Rollout`; True when an evaluation is due.
+
+        Raises Diverged and Stopped as `Learner.update`.
+        """
         before = self.learner.transitions
         self._losses.append(self.learner.update(self.session, played, self.stopped))
         self._episodes += [episode for rollout in played for episode in rollout.episodes]
@@ -92,7 +96,10 @@ class Training:
         return self.learner.transitions // every > before // every or self.finished
 
     def evaluate(self, **more):
-        """Plays the evaluation's episodes, logs them with `more`, and saves; the row of the log."""
+        """Plays the evaluation's episodes, logs them with `more`, and saves; the row of the log.
+
+        Raises UserError where the disk refuses, Stopped.
+        """
         seconds, transitions = time.time() - self._mark[0], self.learner.transitions - self._mark[1]
         played = self.play(self.config.training.episodes, self.learner.version)
         scores = [score for score, _ in played]
@@ -120,7 +127,10 @@ class Training:
             self.judge.chooser(self.session, self.config.training.greedy), step, self.stopped)
 
     def finish(self, experiment, method, budget, commit):
-        """Scores the best policy on fresh episodes; writes the teacher and result.json."""
+        """Scores the best policy on fresh episodes; writes the teacher and result.json, whose content it returns.
+
+        Raises UserError where the disk refuses, Stopped.
+        """
         best = self.recording.best_values
         fresh = [score for score, _ in self.play(FRESH_EPISODES, 2 ** 31 - 1, best)]
         scores = {'score': float(np.mean(fresh)), 'score_std': std(fresh),

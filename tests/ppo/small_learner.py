@@ -11,21 +11,24 @@ from ppo.spaces import Actions, Spaces
 from runs import determinism
 
 SPACES = {'gaussian': Spaces((5,), np.dtype(np.float32), Actions('gaussian', 2)),
-          'categorical': Spaces((5,), np.dtype(np.float32), Actions('categorical', 3))}
+          'categorical': Spaces((5,), np.dtype(np.float32), Actions('categorical', 3)),
+          'bytes': Spaces((5,), np.dtype(np.uint8), Actions('categorical', 3))}  # as frames are
 
 
-def config(**training):
-    return Experiment(model=Model(widths=(6,)), training=Training(**dict(
+def config(value_network='separate', **training):
+    return Experiment(model=Model(widths=(6,), value_network=value_network), training=Training(**dict(
         dict(buffer=32, batch=8, learning_rate=.01, transitions=320), **training)))
 
 
 def played(kind, version=0, steps=8, count=4, seed=0, reward=None):
     """A rollout of made-up numbers."""
     random = np.random.RandomState(seed)
-    actions = (random.randint(3, size=(steps, count)) if kind == 'categorical'
-               else random.randn(steps, count, 2).astype(np.float32))
+    actions = (random.randn(steps, count, 2).astype(np.float32) if kind == 'gaussian'
+               else random.randint(3, size=(steps, count)))
     rewards = random.randn(steps, count).astype(np.float32) if reward is None else reward(actions)
-    return Rollout((3. * random.randn(steps, count, 5) + 1.).astype(np.float32), actions,
+    observations = (random.randint(256, size=(steps, count, 5)).astype(np.uint8) if kind == 'bytes'
+                    else (3. * random.randn(steps, count, 5) + 1.).astype(np.float32))
+    return Rollout(observations, actions,
                    np.full([steps, count], -1., np.float32), np.zeros([steps, count], np.float32), rewards,
                    np.ones([steps, count], bool), np.zeros([steps, count], np.float32), version, [])
 

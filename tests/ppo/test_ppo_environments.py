@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ppo.environments import (RUNNING, TERMINATED, TRUNCATED, Environments, Simulation, make, restore_contact_forces)
-from ppo.experiments import EXPERIMENTS, Environment, configuration
+from ppo.experiments import Environment, configuration
 from ppo.spaces import Actions
 from runs.errors import UserError
 
@@ -48,7 +48,6 @@ def test_the_papers_spaces(name, shape, actions):
     assert simulation.spaces.dtype == (np.uint8 if len(shape) == 3 else np.float32)
     simulation.seed(0)
     assert np.shape(simulation.reset()) == shape
-    assert set(EXPERIMENTS) >= {name}
 
 
 class Script:
@@ -166,6 +165,30 @@ def test_each_environment_draws_apart_and_again_the_same():
     assert (Environments(environment('cartpole'), 4, 0, stream='evaluation').reset(0) != first).any(axis=1).all()
 
 
+@pytest.mark.parametrize('name, changes', [
+    ('cartpole', {}), ('mountaincar', {}), ('halfcheetah', {}), ('humanoid', {'contact_forces': 'restored'}),
+    ('standup', {}), ('pong48', {})])
+def test_a_reset_forgets_all_that_was(name, changes):
+    """Which is why a checkpoint needs no state of the simulators: used ones go on as new ones do."""
+    atari() if name == 'pong48' else mujoco() if name in ('halfcheetah', 'humanoid', 'standup') else None
+    random = np.random.RandomState(0)
+    used, new = [Environments(environment(name, **changes), 2, 0) for _ in range(2)]
+    actions = used.spaces.actions
+
+    def drawn():
+        return random.randint(actions.size, size=2) if actions.kind == 'categorical' else random.randn(2, actions.size)
+    used.reset(3)
+    for _ in range(60):
+        used.step(drawn())
+    np.testing.assert_array_equal(used.reset(7), new.reset(7))
+    for _ in range(40):
+        action = drawn()
+        found, expected = used.step(action), new.step(action)
+        for one, other in zip(found[:3], expected[:3]):
+            np.testing.assert_array_equal(one, other)
+        assert found.episodes == expected.episodes
+
+
 def test_play_runs_one_episode_in_each():
     environments, sizes = Environments(environment('cartpole', max_steps=30), 5, 0), []
 
@@ -194,10 +217,11 @@ def test_contact_forces(name):
     np.testing.assert_array_equal(seen['zero'][:, :-84], seen['restored'][:, :-84])
 
 
-def test_restored_contact_forces_are_mujocos_own():
+@pytest.mark.parametrize('name', ['humanoid', 'standup'])
+def test_restored_contact_forces_are_mujocos_own(name):
     mujoco()
     from mujoco_py import functions
-    simulation = make(environment('humanoid', contact_forces='restored'))
+    simulation = make(environment(name, contact_forces='restored'))
     simulation.seed(0)
     simulation.reset()
     for _ in range(40):
@@ -210,6 +234,14 @@ def test_restored_contact_forces_are_mujocos_own():
 def test_contact_forces_without_mujoco_are_refused():
     with pytest.raises(UserError, match='MuJoCo'):
         restore_contact_forces(Script())
+    with pytest.raises(UserError, match='MuJoCo'):
+        make(environment('cartpole', contact_forces='restored'))
+
+
+def test_contact_forces_of_a_game_are_refused():
+    atari()
+    with pytest.raises(UserError, match='MuJoCo'):
+        make(environment('pong48', contact_forces='restored'))
 
 
 def test_atari_frames_are_the_maximum_of_two_and_stacked():
