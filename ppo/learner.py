@@ -105,7 +105,8 @@ class Learner:
         Returns:
           {name: mean over the gradient steps} of `LOSSES` and gradient_norm; kl_lag:
           mean log ratio of the policies that acted to the one that begins here (clipped
-          around behaviour: over the first step's batch); explained: share of the returns' variance that the values foretold.
+          around behaviour: over the first step's batch); explained: share of the
+          returns' variance that the values foretold.
 
         Raises:
           Diverged: one of them is not finite.

@@ -136,8 +136,9 @@ class MLP:
 class Nature:
     """Three convolutions and a dense layer, VALID padding, ReLU (Green et al., table 1).
 
-    Frames `[B, height, width, n]` to `[B, size]`.  `widths`: channels of the convolutions and units of the dense layer; there
-    (32, 64, 64, 512), (16, 32, 32, 256) and (8, 16, 16, 128).
+    Frames `[B, height, width, n]` to `[B, size]`.  `widths`: channels of the
+    convolutions and units of the dense layer; there (32, 64, 64, 512), (16, 32,
+    32, 256) and (8, 16, 16, 128).
     """
 
     def __init__(self, owner, prefix, model, shape):
@@ -163,8 +164,8 @@ class Impala:
 
     Three stages of a 3×3 convolution, a 3×3 max-pool of stride 2 and two
     residual blocks; then ReLU, 256 units, ReLU: frames `[B, height, width, n]` to
-    `[B, size]`.  `widths`: channels of the
-    three stages and the units, (16, 32, 32, 256) in the paper.
+    `[B, size]`.  `widths`: channels of the three stages and the units, (16, 32,
+    32, 256) in the paper.
     """
 
     def __init__(self, owner, prefix, model, shape):

@@ -174,6 +174,7 @@ def benchmark_table(name, content):
     columns += [(title, lambda row, key=key, form=form: form(row.get(key))) for title, key, form in (
         ("aim", "target", _aim), ("ours, of sgemm", "share_of_sgemm", _share),
         ("peer, of sgemm", "peer_share_of_sgemm", _share), ("ours, of the simulator", "of_simulator", _share),
+        ("rank 0's time", "rank_0", _shares),
         ("our peak (MiB)", "peak_mib", _amount),
         ("peer's peak (MiB)", "peer_peak_mib", _amount)) if any(row.get(key) is not None for row in content["rows"])]
     head, rows = [title for title, _ in columns], [[form(row) for _, form in columns] for row in content["rows"]]
@@ -212,6 +213,11 @@ def _aim(value):
 
 def _share(value):
     return summary.DASH if value is None else "{:.0f} %".format(100 * value)
+
+
+def _shares(value):
+    """'inference 12 %, waiting 50 %' of {"inference": 0.12, "waiting": 0.5}."""
+    return summary.DASH if value is None else ", ".join("{} {}".format(name, _share(one)) for name, one in value.items())
 
 
 def _amount(value):

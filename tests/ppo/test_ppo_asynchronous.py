@@ -34,15 +34,15 @@ def mpi():
 
 
 class Run:
-    """Three ranks under mpirun."""
+    """Three ranks under mpirun, and what `launch` asks of it."""
 
     started = []
 
-    def __init__(self, out, *more, patch='', ranks=3):
+    def __init__(self, out, *more, patch='', ranks=3, launch=()):
         self.out, self.files = out, [open(str(out) + end, 'w+') for end in ('.out', '.err')]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(('PMI', 'HYDI', 'MPI'))}
         self.process = subprocess.Popen(
-            [str(MPIRUN), '-n', str(ranks), sys.executable, '-c', SCRIPT % patch] + ARGUMENTS
+            [str(MPIRUN), '-n', str(ranks), *launch, sys.executable, '-c', SCRIPT % patch] + ARGUMENTS
             + ['--out', str(out)] + list(more), cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL,
             stdout=self.files[0], stderr=self.files[1], start_new_session=True)
         self.started.append(self.process)
@@ -289,6 +289,43 @@ if rank:
     environments.Simulation.step = step
 """
     assert Run(tmp_path / 'out', '--training.transitions', '8192', patch=patch).end(90) == (0, '')
+
+
+def test_nobody_spins_while_there_is_nothing_to_do(tmp_path):
+    """Simulators that sleep: rank 0 and the workers are idle for most of the time."""
+    patch = """
+from ppo import environments
+real = environments.Environments.step
+def step(self, actions):
+    time.sleep(.2)
+    return real(self, actions)
+environments.Environments.step = step
+"""
+    run = Run(tmp_path / 'out', *LONG, '--training.evaluate-every', '40960', patch=patch)
+    end = time.time() + 60
+    while 'steps/s' not in run.said()[0]:
+        assert run.process.poll() is None and time.time() < end, run.said()
+        time.sleep(.05)
+
+    def seconds():
+        """{rank: processor seconds}."""
+        stats = {rank: Path('/proc/%d/stat' % number).read_text().rsplit(')', 1)[1].split()
+                 for rank, number in run.ranks().items()}
+        return {rank: (int(stat[11]) + int(stat[12])) / os.sysconf('SC_CLK_TCK') for rank, stat in stats.items()}
+    time.sleep(2.)  # what starts is not idle
+    before = seconds()
+    time.sleep(4.)
+    spent = {rank: after - before[rank] for rank, after in seconds().items()}
+    assert sorted(spent) == [0, 1, 2] and max(spent.values()) < 1.5
+    os.kill(run.process.pid, signal.SIGINT)
+    assert run.end(20)[0] == 130
+
+
+def test_a_hostfile_says_where_the_ranks_are(tmp_path):
+    (tmp_path / 'hosts').write_text('localhost:3\n')
+    run = Run(tmp_path / 'out', '--training.transitions', '8192', launch=('--hostfile', str(tmp_path / 'hosts')))
+    assert run.end(90) == (0, '')
+    assert (run.folder / 'result.json').exists()
 
 
 def test_a_mistake_is_said_once(tmp_path):

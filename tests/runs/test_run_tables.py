@@ -226,6 +226,8 @@ def test_benchmarks(results):
     assert "| ratio | aim | ours, of sgemm | peer, of sgemm | our peak (MiB) |" in markdown
     assert "| 2.50 (2.25 to 2.75) | ≥ 1.3 | – | 20 % | 812.2 |" in markdown
     assert "| – | – | 61 % | – | – |" in markdown
+    row.update(of_simulator=0.75, rank_0={"waiting": 0.5, "learning": 0.125})
+    assert "| 75 % | waiting 50 %, learning 12 % |" in tables.benchmark_table("steps", content).replace("812.2 | ", "")
     del row["ratio"]
     (results / "benchmarks" / "steps.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="steps.json row 1 lacks ratio"):
