@@ -218,6 +218,7 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
     """One seed; the content of result.json, or None when asked to stop."""
     import tensorflow.compat.v1 as tf
     from ppo import options
+    from ppo.learning import Learning
     from ppo.training import Training, checked
     from runs import determinism, devices
     from runs.record import Record
@@ -238,7 +239,7 @@ def _train(mpi, port, workers, given, sources, seed, display, asked):
                 facts = record.write_provenance({'mpi': {
                     'ranks': len(workers) + 1, 'library': mpi.Get_library_version().split('\n')[0].strip()}}, found)
                 training.start(session)
-                learning = central.Learning(training)
+                learning = Learning(training)
                 actor = central.Central(training, port, workers, learning, WORKER_TIMEOUT)
                 for rank in workers:
                     port.send(rank, (seed, learner.version))

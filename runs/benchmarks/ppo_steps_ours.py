@@ -24,10 +24,10 @@ def settings(given):
 
 def train(given):
     """ppo.train with a training that ends by the clock and records nothing."""
-    from ppo import central, options, training
+    from ppo import learning, options, training
     from ppo import train as program
     threads, stamps = [], []
-    create = central.Learning.__init__
+    create = learning.Learning.__init__
 
     def remembered(self, *arguments):
         create(self, *arguments)
@@ -49,7 +49,7 @@ def train(given):
             shares = {name: (seconds - spent[name]) / (end - start) for name, seconds in spent_then.items()}
             print(json.dumps({'steps_per_second': (after - before) / (end - start), 'rank_0': shares}), flush=True)
 
-    central.Learning.__init__ = remembered
+    learning.Learning.__init__ = remembered
     training.Training, options.table = Timed, lambda *_: None
     with tempfile.TemporaryDirectory() as folder:
         return program.main(settings(given) + ['--out', folder])

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from ppo import central, worker
+from ppo import worker
 from ppo.environments import Environments
 from ppo.experiments import configuration
+from ppo.learning import Learning
 from ppo.rollouts import Rollout
 
 
@@ -73,7 +74,7 @@ def rollout(version, size=4):
 
 def test_rollouts_are_used_oldest_first_and_dropped_when_too_old():
     training = Training(versions=4)
-    learning = central.Learning(training)
+    learning = Learning(training)
     for version in (0, 0, 0, 1, 0, 0, 3, 1, 3):
         learning.put(rollout(version))
     assert learning.queued == 36 and learning.is_full
@@ -86,7 +87,7 @@ def test_rollouts_are_used_oldest_first_and_dropped_when_too_old():
 
     training = Training(versions=4)
     training.learner.version = 3
-    learning = central.Learning(training)
+    learning = Learning(training)
     for version in (0, 0, 3, 1):
         learning.put(rollout(version))
     learning.start()
@@ -97,7 +98,7 @@ def test_rollouts_are_used_oldest_first_and_dropped_when_too_old():
 def test_asked_to_stop_the_learner_begins_no_other_update():
     """Although rollouts for several wait."""
     training = Training(versions=4)
-    learning, learn = central.Learning(training), training.learn
+    learning, learn = Learning(training), training.learn
 
     def learn_and_be_asked(played):
         learn(played)
@@ -113,7 +114,7 @@ def test_asked_to_stop_the_learner_begins_no_other_update():
 def test_the_learners_error_comes_out_where_it_is_asked_for():
     training = Training(versions=2)
     training.learn = lambda played: 1 / 0
-    learning = central.Learning(training)
+    learning = Learning(training)
     learning.put(rollout(0, 8))
     learning.start()
     learning.join(10)
