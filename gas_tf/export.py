@@ -79,12 +79,15 @@ def _teacher(run, recorded):
     """The teacher of a policy's run: the one that it names, the committed one, or the one beside it."""
     experiment = run.resolve().parent.parent
     wanted = recorded['teacher.fingerprint']['value']
-    for folder in (recorded['teacher']['value'], COMMITTED / experiment.name, experiment / 'ppo' / 'seed-0'):
-        if folder and exists(Path(folder) / 'teacher.json'):
+    named = recorded['teacher']['value']
+    for folder in [Path(named), COMMITTED / named] * bool(named) + [
+            COMMITTED / experiment.name, experiment / 'ppo' / 'seed-0']:
+        if exists(folder / 'teacher.json'):
             teacher = read_teacher(folder)
             if teacher.fingerprint == wanted:
                 return teacher
-    raise UserError('the teacher of %s is not to be found, whose normaliser its student needs' % run)
+    raise UserError('the teacher of %s is not to be found, whose normaliser its student needs%s' % (
+        run, ': the run names %s' % named if named else ''))
 
 
 def write_npz(path, values, mean, std, kind):
@@ -101,14 +104,16 @@ def write_savedmodel(path, values, mean, std, kind):
     Of a classifier from grey levels `images` `[b, 32, 32, c]`, 0..255, to
     `logits` and `probabilities` `[b, classes]` and `label` `[b]`; of a policy
     from raw `observations` `[b, ...]` to the likeliest `action`, `[b]` or
-    `[b, d]`, and `logits` or `log_std`.  It appears whole or not at all.
+    `[b, d]`, and `logits` or `log_std`: as the policy gives it, to be clipped
+    to the environment's bounds.  It appears whole or not at all.
 
     Raises:
       UserError: the student is of one's own, or the disk refuses.
     """
     if kind == OWN:
-        raise UserError('a student of your own is a function that only you have: gas_tf.own_models.save writes it, or '
-                        '--format npz its weights')
+        raise UserError('a student of your own is a function that only you have: gas_tf.own_models.save writes a '
+                        "classifier's, gas_tf.own_policies.act takes the weights of a policy's, and --format npz "
+                        'writes those of any')
     build = _classifier if kind == IMAGES else _policy
     savedmodels.write(path, values, lambda: build(values, mean, std, kind))
 

@@ -42,7 +42,7 @@ class Generated:
             -1., 1.)
 
     def sub_batches(self, stream, step, k=0):
-        """Lists of inputs, generator by generator; fresh noise for every step."""
+        """List of inputs `[b, ...]`, generator by generator; fresh noise for every step."""
         return self.drawn_from(self.noise(stream, step + k))
 
     def drawn_from(self, noise):
@@ -53,6 +53,7 @@ class Generated:
         return [tf.concat([drawn[i] for i in generators], axis=0) for generators in self._together]
 
     def feed(self, step, count=1):
+        """Nothing is fed."""
         return {}
 
 
@@ -70,6 +71,7 @@ class Noise:
         self._parts = towers(batch_size, most)
 
     def sub_batches(self, stream, step, k=0):
+        """List of inputs `[b, ...]`, fresh for every step."""
         drawn = tf.random.stateless_normal(
             self.shape, determinism.stateless_seed(self.seed, stream, step + k))
         if self._zero is not None:
@@ -77,13 +79,15 @@ class Noise:
         return tf.split(drawn, self._parts, axis=0)
 
     def feed(self, step, count=1):
+        """Nothing is fed."""
         return {}
 
 
 class Real:
     """Real inputs `[n, ...]` in epochs, each shuffled by (seed, epoch).
 
-    prepare: builds from a batch of them what the networks see.
+    prepare: builds from a batch of them what the networks see.  Raises
+    UserError where there are fewer than a batch.
     """
 
     bank = None
@@ -100,6 +104,7 @@ class Real:
         self._epoch, self._order = None, None
 
     def sub_batches(self, stream, step, k=0):
+        """List of inputs `[b, ...]`: those that `feed` gives."""
         return tf.split(self._prepare(self._placeholder[k]), self._parts, axis=0)
 
     def indices(self, step):

@@ -27,7 +27,7 @@ from runs.recording import best_model
 #: Settings of the paper's own experiments, which have no place here.
 ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'generator.widths', 'generator.zero_constants', 'collection.',
              'evaluation.episodes', 'evaluation.fresh_episodes', 'evaluation.stopping')
-METHODS = ('gas', 'gas_normalised')
+METHODS = ('gas', 'gas_normalised', 'noise')
 
 
 class Unseen(Evaluation):
@@ -82,13 +82,19 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
       score: None, or a function that judges a student: see `Unseen`.  Nothing
         is learnt from it; it chooses the student that is kept, instead of the
         least L_distill.
-      method: 'gas_normalised', or 'gas', the paper's.
+      method: 'gas_normalised'; 'gas', the paper's; or 'noise', which learns
+        from N(0, 1) numbers: a baseline.
       seed: of everything that is drawn.
       display: a `display.Display`; None: standard output.
       changes: settings with `__` for the dot, such as `generator__hidden=64`.
+        It ends after `schedule__student_steps` (100,000) updates, or after
+        `evaluation__patience` (20,000; 0: never) without a lower L_distill, or
+        a higher score.  Generators that collapse to easy inputs have a low
+        L_distill too: then the log's `input_std` is far from 1.
 
     Returns:
-      `own_models.Distilled`.
+      `own_models.Distilled`: its values are those of the student that is kept,
+      to which the result's `best` belongs, and `last` to the last one.
 
     Raises:
       UserError: one line that says what does not fit.
@@ -107,8 +113,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
     build = _student(student, size, teacher, seed)
     with tf.Graph().as_default():
-        source = inputs.Generated(policies.generator_bank(config.generator, (size,)), seed, config.schedule.batch_size,
-                                  config.generator.noise_size, policies.TOWERS, joined=True)
+        source = _source(config, size, seed)
         network = build()
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
@@ -120,6 +125,14 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
                 (config.evaluation.patience, config.evaluation.patience_seconds), rewrites=policies.REWRITES,
                 experiment='own', method=method, seed=seed, budget='paper', teacher=None, paper=None)
             return Distilled(best_model(record.directory), result, Path(record.directory))
+
+
+def _source(config, size, seed):
+    """What the student learns from, in the current graph."""
+    if config.inputs == 'noise':
+        return inputs.Noise(seed, config.schedule.batch_size, (size,), policies.TOWERS)
+    return inputs.Generated(policies.generator_bank(config.generator, (size,)), seed, config.schedule.batch_size,
+                            config.generator.noise_size, policies.TOWERS, joined=True)
 
 
 def _student(given, size, teacher, seed):

@@ -70,11 +70,14 @@ def source_of_inputs(config, teacher, seed, folder=None):
         seed: of what is drawn; folder: for the workers that collect real
         observations.
 
+    Returns:
+      A source of `inputs`, in the current graph.
+
     Raises:
       UserError: a worker failed.
     """
     batch_size, shape = config.schedule.batch_size, teacher.spaces.shape
-    zero = constant(teacher.normaliser[1]) if config.generator.zero_constants else None
+    zero = constant(*teacher.normaliser) if config.generator.zero_constants else None
     if config.inputs == 'noise':
         return inputs.Noise(seed, batch_size, shape, TOWERS, zero)
     if config.inputs == 'real':
@@ -117,6 +120,9 @@ def build(config, teacher, source, seed, unrolled=True):
 
     Returns:
       (`algorithm.Distillation`, the teacher's values).
+
+    Raises:
+      UserError: the settings do not fit each other, or the student the teacher.
     """
     network, values = teacher_network(teacher)
     model = settings.replace(teacher.config.model, 'widths', config.student.widths or half(teacher.config.model.widths))

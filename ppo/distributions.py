@@ -132,7 +132,8 @@ class DiagGaussian:
     def mixture_entropy(cls, parts):
         """Lower bound of the entropy of the mean distribution, in nats, a scalar.
 
-        parts: of one policy; its deviation is that of all rows or of none.
+        parts: list of `DiagGaussian`, `[b_i, d]`, of one policy; its deviation is
+          that of all rows or of none.
 
         Equation 5, Huber et al. 2008, over all b rows of several batches:
         `−1/b Σ_i log 1/b Σ_j N(μ_i; μ_j, C_i + C_j)`, in log space.
@@ -161,9 +162,10 @@ class DiagGaussian:
         """log N(μ_i; μ_j, C_i + C_j), `[b, b]`, one dimension after the other."""
         terms = []
         for m, s in zip(tf.unstack(mean, axis=1), tf.unstack(log_std, axis=1)):
-            # log(C_i + C_j), whatever their sizes.
-            larger, smaller = tf.maximum(s[:, tf.newaxis], s), tf.minimum(s[:, tf.newaxis], s)
-            total = 2. * larger + tf.log1p(tf.exp(2. * (smaller - larger)))
+            # log(C_i + C_j), whatever their sizes; |·| shares the gradient of equal ones, where a maximum
+            # gives it to one of them.
+            apart = tf.abs(s[:, tf.newaxis] - s)
+            total = s[:, tf.newaxis] + s + apart + tf.log1p(tf.exp(-2. * apart))
             terms.append(tf.square((m[:, tf.newaxis] - m) * tf.exp(-0.5 * total)) + total)
         return -0.5 * (tf.add_n(terms) + len(terms) * math.log(2. * math.pi))
 

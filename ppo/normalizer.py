@@ -76,9 +76,14 @@ def _load(running, prefix, values):
     running.count = float(values[prefix + 'count'])
 
 
-def constant(std):
-    """Which dimensions never varied: those whose variance is less than what is added to it."""
-    return np.square(std, dtype=np.float64) < 2 * EPSILON
+def constant(mean, std):
+    """Which dimensions never varied, bool `[n]`, of a normaliser's mean and std `[n]`.
+
+    Their variance is what is left of the first one, COUNT·(1 + mean²) over all
+    observations: of ten thousand or more, less than EPSILON·(1 + mean²).
+    """
+    left = np.square(std, dtype=np.float64) - EPSILON
+    return left < EPSILON * (1. + np.square(mean, dtype=np.float64))
 
 
 def normalised(observations, mean, std):

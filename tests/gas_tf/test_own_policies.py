@@ -1,6 +1,7 @@
 """One's own policy, without a simulator: learnt from, judged, repeated, and refused in one line."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -95,6 +96,29 @@ def test_a_score_chooses_and_teaches_nothing(tmp_path):
     scored, other = run(tmp_path / 'scored', score=score), run(tmp_path / 'other')
     assert (scored.result['metric'], scored.result['best_step'], scored.result['best']) == ('score', 100, -1.)
     assert scored.result['fingerprint'] == other.result['fingerprint'] and seen[0].shape == (4,)
+
+
+def test_the_student_of_the_least_loss_comes_back(tmp_path):
+    """With `best` its numbers, and with `last` those of the last one."""
+    adversarial = dict(method='gas', objective__gamma=10., schedule__reset_every=0)  # at last the loss rises
+    distilled = run(tmp_path / 'run', schedule__student_steps=600, **adversarial)
+    rows = [json.loads(line) for line in (distilled.path / 'metrics.jsonl').read_text().splitlines()]
+    least = min(rows, key=lambda row: row['L_distill'])
+    result = distilled.result
+    assert result['best_step'] == least['student_step'] < 600
+    assert (result['best'], result['last']) == (least['kl_fresh'], rows[-1]['kl_fresh'])
+    # A run that ends there has no other last student.
+    run(tmp_path / 'there', schedule__student_steps=result['best_step'], **adversarial)
+    with np.load(str(max((tmp_path / 'there' / 'checkpoints').glob('*.npz')))) as file:
+        for name, value in distilled.values.items():
+            np.testing.assert_array_equal(file[name], value)
+
+
+def test_noise_is_a_baseline(tmp_path):
+    distilled = run(tmp_path / 'run', method='noise', schedule__student_steps=400)
+    observations = np.random.RandomState(1).randn(500, SIZE).astype(np.float32)
+    assert np.mean(act(distilled.values, observations) == (observations @ KERNEL).argmax(1)) > .9
+    assert not (distilled.path / 'samples.png').exists() and distilled.result['generator_steps'] == 0
 
 
 def test_the_same_again_and_at_once(tmp_path):

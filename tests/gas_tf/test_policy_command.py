@@ -12,6 +12,7 @@ from small_policies import ROOT, SMALL, by_hand, make_teacher, normalised
 
 from gas_tf import command, experiments, export, policies, run
 from gas_tf.algorithm import Distillation
+from ppo import teacher as teachers
 from ppo.teacher import read_teacher
 from runs import determinism, settings
 from runs.display import Display
@@ -98,6 +99,51 @@ def test_every_method(cartpole, tmp_path, method, capsys):
         assert re.search(line, text, re.M), line
     paper = method if method in ('dafl', 'student_kd') else 'gas'
     assert re.search("^paper's %s +200" % paper, text, re.M)
+
+
+@pytest.mark.parametrize('method', ['gas', 'gas_normalised', 'dafl', 'student_kd', 'noise'])
+def test_every_method_of_a_gaussian_policy(tmp_path, method):
+    folder, out = make_teacher(tmp_path / 'teacher', 'mountaincar'), tmp_path / 'out'
+    assert run.main(['mountaincar'] + arguments(folder, out, '--method', method, '--schedule.n-student', '1',
+                                                '--schedule.n-generator', '1')[1:]) == 0
+    run_folder = out / 'mountaincar' / method / 'seed-0'
+    fields = json.loads((run_folder / 'config.json').read_text())['fields']
+    assert (fields['objective.beta']['value'], fields['objective.one_hot']['value']) == (5., 0.)
+    rows = [json.loads(line) for line in (run_folder / 'metrics.jsonl').read_text().splitlines()]
+    assert len(rows) == 4 and 'one_hot' not in rows[0]
+    if method == 'gas':
+        check_exported(run_folder, read_teacher(folder), tmp_path)
+
+
+def check_exported(folder, teacher, tmp_path):
+    """From raw observations to the likeliest action and the deviation."""
+    raw = np.random.RandomState(0).randn(6, 2).astype(np.float32)
+    with np.load(str(export.export(folder, 'npz', tmp_path / 'student.npz'))) as file:
+        values = dict(file.items())
+    saved = export.export(folder, 'savedmodel', tmp_path / 'student')
+    with tf.Graph().as_default() as graph, determinism.new_session(graph) as session:
+        signature = tf.saved_model.load(session, ['serve'], str(saved)).signature_def['serving_default']
+        action, log_std = session.run([signature.outputs[name].name for name in ('action', 'log_std')],
+                                      {signature.inputs['observations'].name: raw})
+    np.testing.assert_allclose(action, by_hand(values, normalised(raw, teacher), 'student'), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(log_std, np.broadcast_to(values['student/policy/log_std'], [6, 1]))
+
+
+def test_training_sees_nothing_of_the_evaluations(cartpole, reference, tmp_path):
+    """Other episodes, more of them: the same student at every step."""
+    assert run.main(arguments(cartpole, tmp_path, '--evaluation.episodes', '4', '--evaluation.fresh-episodes', '2')) == 0
+    rows, expected = read(tmp_path)[1], read(reference)[1]
+    assert [row['fingerprint'] for row in rows] == [row['fingerprint'] for row in expected]
+    assert [row['score_std'] for row in rows] != [row['score_std'] for row in expected]
+
+
+def test_the_loss_ends_a_run_where_it_chooses(cartpole, reference, tmp_path):
+    losses = [row['L_distill'] for row in read(reference)[1]]
+    ends = [i for i in range(1, 4) if losses[i] >= min(losses[:i])]
+    assert run.main(arguments(cartpole, tmp_path, '--evaluation.stopping', 'loss', '--evaluation.patience', '10')) == 0
+    rows, result = read(tmp_path)[1:]
+    assert len(rows) == (ends[0] + 1 if ends else 4)
+    assert result['best_step'] == 10 * (1 + int(np.argmin(losses[:len(rows)])))
 
 
 def test_other_inputs_are_not_compared_with_the_paper(cartpole, tmp_path, capsys):
@@ -262,6 +308,18 @@ def test_the_exported_student_acts_on_raw_observations(cartpole, reference, tmp_
                                      {signature.inputs['observations'].name: raw})
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(action, expected.argmax(1))
+
+
+def test_a_teacher_that_was_named_is_found_from_anywhere(cartpole, tmp_path, monkeypatch):
+    """A committed one's name is no path."""
+    committed = tmp_path / 'teachers'
+    committed.mkdir()
+    (committed / 'mine').symlink_to(cartpole)
+    monkeypatch.setattr(teachers, 'COMMITTED', committed)
+    monkeypatch.setattr(export, 'COMMITTED', committed)
+    assert run.main(['policy'] + arguments('mine', tmp_path)[1:]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert export.export(tmp_path / 'policy/gas/seed-0', 'npz').exists()
 
 
 def test_a_student_without_its_teacher_is_not_exported(tmp_path, capsys):

@@ -69,9 +69,12 @@ def test_both_ways_of_computing_it_agree():
     np.testing.assert_allclose(one[2], other[2].sum(axis=0), rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize('shared', [True, False])
-def test_gradients_by_finite_differences(shared):
+@pytest.mark.parametrize('shared, equal', [(True, False), (False, False), (False, True)])
+def test_gradients_by_finite_differences(shared, equal):
+    """Equal deviations of different inputs too, where they have no order."""
     mean, log_std = [np.float32(array).astype(np.float64) for array in mixture(6, 3, shared)]
+    if equal:
+        log_std[:] = log_std[0]
     _, by_mean, by_std = evaluated(mean, log_std, gradients=True)
     for array, gradient in ((mean, by_mean), (log_std, by_std)):
         slopes = np.zeros(array.shape)
