@@ -263,6 +263,7 @@ def test_a_policy_is_drawn(tmp_path, capsys):
     (['cartpole', '--training.batch', '99999'], 'give at most training.buffer'),
     (['cartpole', '--training.gamma', 'nan'], 'from 0 to 1'), (['cartpole', '--seeds', '1', '1'], 'given twice'),
     (['cartpole', '--model.body', 'impala'], 'does not fit observations [4]'),
+    (['cartpole', '--method', 'ppo_light'], 'does not fit observations [4]'),
     (['--seeds', '1', 'cartpole'], 'name an environment first'), (['cartpole', '--training.gamma', '3'], 'from 0 to 1'),
     (['cartpole', '--model.widths'], 'model.widths'),
     (['mountaincar', '--model.log-std', 'inf'], 'give a finite number'),
