@@ -38,7 +38,7 @@ def test_a_record_has_the_settings_of_its_name():
             assert values[name] == first[name], (run.folder, name)
 
 
-@pytest.mark.parametrize('name', ['cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup'])
+@pytest.mark.parametrize('name', ['cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup', 'pong48'])
 def test_a_committed_teacher_is_that_of_a_record(name):
     teacher = read_teacher(COMMITTED / name)
     assert teacher.config.environment == training.configuration(name)[0].environment
