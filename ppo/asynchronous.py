@@ -43,9 +43,9 @@ def run(given, sources, display):
                 watcher.dismiss()
             else:  # rank 0 says it, and ends all
                 if not isinstance(error, UserError):
-                    traceback.print_exc()
+                    print(traceback.format_exc(), file=sys.stderr, flush=True)
                     error = UserError('%s: %s; the same command goes on from the last checkpoint' % (
-                        type(error).__name__, error))
+                        type(error).__name__, str(error).strip().split('\n')[0]))
                 _Follower(comm).send(central.Failed(str(error)))
                 time.sleep(WORKER_TIMEOUT)
             _abort(comm, error)

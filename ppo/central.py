@@ -73,8 +73,8 @@ class Central:
         back_off, checked = BackOff(), 0.
         self.training.stopped = stopped
         while not (self.learning.done or stopped()):
-            started = time.time()
             self._publish()
+            started = time.time()
             requests = self._requests()
             received = time.time()
             if requests:
@@ -98,7 +98,7 @@ class Central:
     def stop_workers(self):
         """Tells every worker to end, and waits until none has anything to say any more.
 
-        Raises UserError where one does not.
+        Raises UserError where one does not end, or fails.
         """
         for worker in self.workers:
             self.port.send(worker, None)
@@ -111,8 +111,14 @@ class Central:
                 left.remove(received[0])
             elif received[1] == ALIVE:
                 started = time.monotonic()
+            elif isinstance(received[1], Failed):
+                self._failed(*received)
             if time.monotonic() - started > self.timeout:
                 raise UserError('the worker of rank %d does not end' % min(left))
+
+    @staticmethod
+    def _failed(source, request):
+        raise UserError('%s (the worker of rank %d)' % (request.why, source))
 
     def _publish(self):
         published = self.learning.published
@@ -132,7 +138,7 @@ class Central:
                     self._owing[owing] = time.monotonic()
                 continue
             if isinstance(request, Failed):
-                raise UserError('%s (the worker of rank %d)' % (request.why, source))
+                self._failed(source, request)
             self._owing.pop((source, None), None)
             self._owing.pop((source, request.group), None)
             found.append((source, request))

@@ -179,10 +179,9 @@ def benchmark_table(name, content):
         ("peer's peak (MiB)", "peer_peak_mib", _amount)) if any(row.get(key) is not None for row in content["rows"])]
     head, rows = [title for title, _ in columns], [[form(row) for _, form in columns] for row in content["rows"]]
     gflops, commit = content["sgemm_gflops"], content["commit"]
-    if isinstance(commit, dict):
-        commit = str(commit.get("commit"))[:10] + ("-dirty" if commit.get("dirty") else "")
-    else:
-        commit = str(commit)[:10]
+    commit, dirty = ((commit.get("commit"), commit.get("dirty")) if isinstance(commit, dict)
+                     else (commit, content.get("dirty")))
+    commit = str(commit)[:10] + ("-dirty" if dirty else "")
     said = "{}; {}load before {}; commit {}. {}A ratio above 1 means that ours is faster.".format(
         _machine(content["machine"]), "" if gflops is None else "sgemm {} Gflop/s; ".format(_amount(gflops)),
         _words(content["load_before"]), code(commit),

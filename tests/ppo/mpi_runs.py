@@ -55,7 +55,7 @@ class Run:
 
     def __init__(self, out, *more, patch='', ranks=3, launch=()):
         self.out, self.files = out, [open(str(out) + end, 'w+') for end in ('.out', '.err')]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(('PMI', 'HYDI', 'MPI'))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(('PMI', 'HYDI', 'MPI', 'PYTHONUNBUFFERED'))}
         self.process = subprocess.Popen(
             [str(MPIRUN), '-n', str(ranks), *launch, sys.executable, '-c', SCRIPT % patch] + ARGUMENTS
             + ['--out', str(out)] + list(more), cwd=str(ROOT), env=environment, stdin=subprocess.DEVNULL,

@@ -235,6 +235,13 @@ def test_why_a_worker_cannot_go_on_is_said():
         turn(one, (1, request(0, [1, 2])), (2, Failed('no such game')))
 
 
+def test_why_a_worker_cannot_even_end_is_said():
+    one = central(workers=(1, 2))
+    one.port.waiting.extend([(1, None), (2, Failed('it does not close'))])
+    with pytest.raises(UserError, match='it does not close .the worker of rank 2.'):
+        one.stop_workers()
+
+
 def test_a_sign_of_life_puts_the_deadline_off(monkeypatch):
     from ppo import central as module
     clock = [0.]

@@ -40,10 +40,10 @@ def test_a_process_that_fails_is_one_line():
 
 def test_the_simulators_of_all_cores_step_at_once(monkeypatch):
     monkeypatch.setattr(ppo_steps, 'usable_cores', lambda: 3)
-    alone = 'import json, time; time.sleep(.5); print(json.dumps({"steps_per_second": 7}))'
+    alone = 'import json, time; time.sleep(3); print(json.dumps({"steps_per_second": 7}))'
     start = time.time()
     assert ppo_steps.simulators([sys.executable, '-c', alone], 'nowhere') == {'steps_per_second': 21}
-    assert time.time() - start < 1.4, 'one after the other takes 1.5 s at least'
+    assert time.time() - start < 8., 'one after the other takes 9 s at least'
 
 
 @pytest.mark.parametrize('more', [[], ['--simulator'], 'mpirun'])
@@ -60,4 +60,4 @@ def test_a_block_of_ours(more):
     if asynchronous:
         shares = found['rank_0']
         assert set(shares) == {'receiving', 'inference', 'waiting', 'learning'} and all(0. < share <= 1. for share in shares.values())
-        assert .8 <= shares['receiving'] + shares['inference'] + shares['waiting'] <= 1.2  # of one thread, but for the rounds at either end
+        assert .5 <= shares['receiving'] + shares['inference'] + shares['waiting'] <= 1.2  # of one thread, but for the rounds at either end

@@ -228,6 +228,9 @@ def test_benchmarks(results):
     assert "| – | – | 61 % | – | – |" in markdown
     row.update(of_simulator=0.75, rank_0={"waiting": 0.5, "learning": 0.125})
     assert "| 75 % | waiting 50 %, learning 12 % |" in tables.benchmark_table("steps", content).replace("812.2 | ", "")
+    content.update(commit="b" * 40)
+    assert "`bbbbbbbbbb`" in tables.benchmark_table("steps", content)
+    assert "`bbbbbbbbbb-dirty`" in tables.benchmark_table("steps", dict(content, dirty=True))
     del row["ratio"]
     (results / "benchmarks" / "steps.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="steps.json row 1 lacks ratio"):
