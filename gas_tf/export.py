@@ -80,8 +80,8 @@ def _teacher(run, recorded):
     experiment = run.resolve().parent.parent
     wanted = recorded['teacher.fingerprint']['value']
     named = recorded['teacher']['value']
-    for folder in [Path(named), COMMITTED / named] * bool(named) + [
-            COMMITTED / experiment.name, experiment / 'ppo' / 'seed-0']:
+    own = [COMMITTED / experiment.name, experiment / 'ppo' / 'seed-0']
+    for folder in [Path(named), COMMITTED / named] if named else own:
         if exists(folder / 'teacher.json'):
             teacher = read_teacher(folder)
             if teacher.fingerprint == wanted:
