@@ -17,9 +17,11 @@ ARGUMENTS = ['cartpole', '--training.transitions', '40960', '--training.evaluate
              '--model.widths', '16', '--environment.max-steps', '60']
 SCRIPT = """
 import os, sys, time
-from ppo import asynchronous, learner, train
-asynchronous.WORKER_TIMEOUT = 4.
+from ppo import train
 rank = int(os.environ['PMI_RANK'])
+train._obey_signals_until_mpi_runs(rank)  # as main does: what follows takes seconds to import
+from ppo import asynchronous, learner
+asynchronous.WORKER_TIMEOUT = 4.
 %s
 sys.exit(train.main())
 """
