@@ -98,7 +98,7 @@ def generator_bank(generator, shape, zero=None):
     def one(name):
         if len(shape) == 1:
             return MLPGenerator(name, shape[0], generator.noise_size, generator.hidden, generator.standardised,
-                                zero)
+                                zero, generator.first_rms)
         return DCGAN(name, generator.noise_size, generator.widths, shape, 'pixels', FRAME_RANGE)
     return GeneratorBank([one('generator_%d' % i) for i in range(generator.count)])
 

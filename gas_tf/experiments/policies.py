@@ -53,6 +53,10 @@ class Generator:
     zero_constants: bool = setting(
         False, "whether dimensions that never varied, as the teacher's "
         'normaliser tells, are 0, as after it; of noise too', 'the output is linear')
+    first_rms: float = setting(
+        0., 'root mean square of the vectors that a new generator draws, with '
+        'normal weights; 0: weights are U(±1/√fan_in), which draw about 0.2',
+        'chosen: none is stated')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
     decay: Literal['constant', 'cosine', 'late'] = setting(
         'constant', 'of the learning rate over the generator steps: cosine '
@@ -188,6 +192,8 @@ METHOD_DESCRIPTIONS = {
 #: What a choice is worth: the method, and what is changed in it.
 ABLATIONS = {
     'gas_no_reset': ('gas', {'schedule.reset_every': 0}),
+    'gas_first_rms_1': ('gas', {'generator.first_rms': 1.}),
+    'gas_reset_10': ('gas', {'schedule.reset_every': 10}),
     'gas_generators_8': ('gas', {'generator.count': 8}),
     'gas_by_loss': ('gas', {'evaluation.stopping': 'loss'}),
     'gas_normalised_by_loss': (

@@ -24,18 +24,19 @@ class Generator(Network):
     """A network of noise whose layers start from one law.
 
     Attributes:
-      stddev: of the first weights, biases zero; 0: U(±1/√fan_in) for both.
       couples_examples: whether what is drawn from one noise vector depends on
         the others of the batch.
     """
 
-    stddev = 0.
     couples_examples = True
 
-    def _layer(self, name, shape, outputs, fan_in):
-        """The kernel of `shape` and the bias of `outputs` numbers."""
-        law = normal(self.stddev) if self.stddev else uniform_fan_in(fan_in)
-        bias_law = constant(0.) if self.stddev else law
+    def _layer(self, name, shape, outputs, fan_in, stddev):
+        """The kernel of `shape` and the bias of `outputs` numbers.
+
+        stddev: of the first weights, biases zero; 0: U(±1/√fan_in) for both.
+        """
+        law = normal(stddev) if stddev else uniform_fan_in(fan_in)
+        bias_law = constant(0.) if stddev else law
         return (self.add_variable(name + '/kernel', shape, law),
                 self.add_variable(name + '/bias', [outputs], bias_law))
 
@@ -64,15 +65,14 @@ class DCGAN(Generator):
         height, width, channels = image
         self.small = [height // 4, width // 4, first]
         self.output, self.pixel_range = output, pixel_range
-        self.stddev = stddev
         units = self.small[0] * self.small[1] * first
         self.layers = [
-            self._layer('dense', [noise_size, units], units, noise_size),
+            self._layer('dense', [noise_size, units], units, noise_size, stddev),
             # An output pixel sees a quarter of the 5×5 taps, on average.
             self._layer('deconv1', [5, 5, second, first], second,
-                        25 * first // 4),
+                        25 * first // 4, stddev),
             self._layer('deconv2', [5, 5, channels, second], channels,
-                        25 * second // 4)]
+                        25 * second // 4, stddev)]
 
     def __call__(self, noise):
         """Images `[b, *image]` from noise `[b, noise_size]`."""
@@ -119,11 +119,11 @@ class DAFLGenerator(Generator):
         super().__init__(name)
         self.widths, self.output = tuple(widths), output
         self.pixel_range = pixel_range
-        self.leak, self.epsilon, self.stddev = leak, epsilon, stddev
+        self.leak, self.epsilon = leak, epsilon
         height, width, channels = image
         self.small = [height // 4, width // 4, widths[0]]
         units = self.small[0] * self.small[1] * widths[0]
-        self.dense = self._layer('dense', [noise_size, units], units, noise_size)
+        self.dense = self._layer('dense', [noise_size, units], units, noise_size, stddev)
         self.norms = [
             (self.add_variable('bn%d/scale' % i, [w], constant(1.)),
              self.add_variable('bn%d/offset' % i, [w], constant(0.)))
@@ -132,7 +132,7 @@ class DAFLGenerator(Generator):
         sizes = tuple(widths) + (channels,)
         self.convolutions = [
             self._layer('conv%d' % (i + 1), [3, 3, sizes[i], sizes[i + 1]],
-                        sizes[i + 1], 9 * sizes[i])
+                        sizes[i + 1], 9 * sizes[i], stddev)
             for i in range(len(widths))]
 
     def _rectified(self, x):

@@ -19,19 +19,23 @@ class MLPGenerator(Generator):
       standardised: whether every dimension gets mean 0 and variance 1 over
         the batch, which is what the teacher's normaliser aims at.
       zero: None, or bool `[size]`: dimensions that are 0.
-
-    First weights and biases are U(±1/√fan_in).
+      first_rms: root mean square of what a new generator draws, by normal
+        weights and biases of zero; 0: weights and biases are U(±1/√fan_in),
+        which draw about 0.2.
     """
 
     EPSILON = 1e-5  # of the standardisation
 
-    def __init__(self, name, size, noise_size=100, hidden=256, standardised=False, zero=None):
+    def __init__(self, name, size, noise_size=100, hidden=256, standardised=False, zero=None,
+                 first_rms=0.):
         super().__init__(name)
         self._live = None if zero is None else np.float32(~zero)
         self.standardised = self.couples_examples = standardised
+        # Variance 1 before the ReLU, of noise of variance 1/3; half of it is left after.
+        spreads = ((3. / noise_size) ** .5, first_rms * (2. / hidden) ** .5) if first_rms else (0., 0.)
         self.layers = [
-            self._layer('dense1', [noise_size, hidden], hidden, noise_size),
-            self._layer('dense2', [hidden, size], size, hidden)]
+            self._layer('dense1', [noise_size, hidden], hidden, noise_size, spreads[0]),
+            self._layer('dense2', [hidden, size], size, hidden, spreads[1])]
 
     def __call__(self, noise):
         """Observations `[b, size]` from noise `[b, noise_size]`."""

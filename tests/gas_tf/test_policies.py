@@ -71,6 +71,22 @@ def test_the_generator_by_hand():
     assert np.abs(values['generator_0/dense1/kernel']).max() <= 1 / np.sqrt(5)
 
 
+@pytest.mark.parametrize('size', [17, 376])
+def test_what_a_new_generator_draws_is_as_large_as_asked(size):
+    with tf.Graph().as_default() as graph:
+        # As Humanoid's and HalfCheetah's generators; many, since each has weights of its own.
+        bank = [MLPGenerator('generator_%d' % i, size, first_rms=rms) for i, rms in enumerate([0.] + [1.5] * 8)]
+        z = np.random.RandomState(0).uniform(-1, 1, (512, 100)).astype(np.float32)
+        values = {name: array for one in bank for name, array in one.initial_values(0).items()}
+        with determinism.new_session(graph) as session:
+            session.run([tf.assign(v, values[v.op.name]) for one in bank for v in one.variables])
+            drawn = session.run([one(z) for one in bank])
+    sizes = [np.sqrt(np.mean(x ** 2)) for x in drawn]
+    assert .1 < sizes[0] < .3
+    assert abs(np.mean(sizes[1:]) / 1.5 - 1) < .1
+    assert not values['generator_1/dense2/bias'].any()
+
+
 def test_what_never_varied_is_0(teacher):
     size = teacher.spaces.shape[0]
     std = np.array(teacher.values['normalizer/std'])
