@@ -33,9 +33,10 @@ def policies_path(results):
 
 
 def distilled(groups):
-    """The groups of distilled policies."""
-    return [group for group in groups if group.metric == "score" and not group.trains_teacher
-            and all("fresh" in run.result for run in group.runs)]
+    """The groups of distilled policies, by environment, methods in their places."""
+    return sorted((group for group in groups if group.metric == "score" and not group.trains_teacher
+                   and all("fresh" in run.result for run in group.runs)),
+                  key=lambda group: (group.experiment, _place(group)))
 
 
 def iqm(values):
@@ -69,12 +70,12 @@ def _place(group):
 
 
 def rows(groups):
-    """(head, rows) of the table of every environment and method."""
+    """(head, rows) of the table of every environment and method; groups: as `distilled` gives them."""
     head = ["environment", "method", "n", "teacher", "random", "score", "IQM [95 %]", "ratio (%)", "normalised (%)",
             "paper", "best seen", "last", "by the loss", "updates", "updates in 120 s", "hours per seed", "machine", "command",
             "commit"]
     found = []
-    for group in sorted(groups, key=lambda group: (group.experiment, _place(group))):
+    for group in groups:
         fresh, teacher = group.values("fresh"), summary.mean(group.values("teacher"))
         score = summary.mean(fresh)
         shares = normalised(group)

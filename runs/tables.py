@@ -2,7 +2,7 @@
 
 import os
 
-from runs import ablations, disagreement_table, learning_curves, policy_scores, summary
+from runs import ablations, disagreement_table, learning_curves, policy_inputs, policy_scores, summary
 from runs.claims import claims_table
 from runs.errors import UserError
 from runs.markdown import code, table
@@ -11,7 +11,8 @@ from runs.published import read_benchmarks, read_runs
 from runs.summary import TRIALS
 
 NAMES = ("results", "results:EXPERIMENT", "everything", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
-         "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "benchmarks", "commands")
+         "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "policy-inputs",
+         "benchmarks", "commands")
 KINDS = ("results", "plots", "samples", "ablations", "disagreements")  # of which there is one for an experiment too
 
 LEGEND = (
@@ -60,6 +61,8 @@ class Blocks:
             return self._teachers()
         if kind == "policies":
             return self._policies()
+        if kind == "policy-inputs":
+            return policy_inputs.block(policy_scores.distilled(self.groups))
         if kind == "ablations":
             return ablations.block(experiment, [
                 group for group in self.all_groups if group.experiment == experiment and group.metric == "accuracy"])

@@ -104,6 +104,23 @@ def test_the_block_and_its_picture(results, tmp_path):  # noqa: F811
     assert run_report(tmp_path) == 0 and path.read_bytes() != first
 
 
+def test_what_policies_were_distilled_on(results):
+    assert block(results, "policy-inputs") == "No distilled policy of vectors is recorded yet."
+    real = {"L_distill": .25, "real_mean": .1, "real_std": .5, "real_std_spread": .125}
+    student(results, "humanoid", "noise", [60.], log=dict(real, kl_real=1.5))
+    student(results, "pong48", "gas", [3.], log={"L_distill": .25, "kl_real": 1.})  # frames have no moments
+    drawn = {"input_mean": .2, "input_std": .75, "input_std_spread": .05}
+    student(results, "humanoid", "gas", [60., 80.], log=dict(real, kl_real=2., **drawn))
+    # The student that was kept is the third of the log.
+    folder = results / "humanoid/gas/seed-1/metrics.jsonl"
+    rows = [json.loads(line) for line in folder.read_text().splitlines()]
+    rows[0]["kl_real"], rows[2]["kl_real"] = 100., 4.
+    folder.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = [line for line in block(results, "policy-inputs").splitlines() if line.startswith("| `")]
+    assert lines == ["| `humanoid` | `gas` | 2 | 62.5 | 3.00 | 0.25 | 0.20 | 0.75 ± 0.05 | 0.10 | 0.50 ± 0.12 |",
+                     "| `humanoid` | `noise` | 1 | 50.0 | 1.50 | 0.25 | – | – | 0.10 | 0.50 ± 0.12 |"]
+
+
 def test_methods_are_compared_on_the_same_environments(results):  # noqa: F811
     for environment, method in (("cartpole", "gas"), ("humanoid", "gas"), ("halfcheetah", "noise"), ("standup", "noise")):
         student(results, environment, method, [90.])

@@ -1,0 +1,50 @@
+"""Whether what policies were distilled on looks like what they see: moments of observations, KL on real ones."""
+
+from runs import summary
+from runs.markdown import code, table
+from runs.policy_scores import normalised
+
+LEGEND = (
+    "At the student that was kept, means over seeds. `kl_real`: KL(teacher ‖ student) on real observations, which training "
+    "never sees; `L_distill`: the same on what it learned from, since the evaluation before. Then mean and deviation of "
+    "the generated observations and of the teacher's own: the root mean square of the means of all dimensions, and the mean "
+    "of their deviations ± how those differ. The normaliser gives mean 0 and deviation 1 over all of the teacher's training, "
+    "so its own episodes have a little less, and dimensions that never vary 0. Noise is N(0, 1). Normalised: as in the table "
+    "of scores.")
+
+
+def block(groups):
+    """Markdown of a row per environment and method; groups: as `policy_scores.distilled` gives them."""
+    found = [(group, [_kept(run) for run in group.runs]) for group in groups]
+    found = [(group, rows) for group, rows in found if all("real_mean" in row for row in rows)]
+    if not found:
+        return "No distilled policy of vectors is recorded yet."
+    head = ["environment", "method", "n", "normalised (%)", "`kl_real` (nats)", "`L_distill` (nats)", "mean", "deviation",
+            "of real ones: mean", "deviation"]
+    return "{}\n\n{}".format(table(head, [_cells(group, rows) for group, rows in found]), LEGEND)
+
+
+def _kept(run):
+    """The line of the log at the student that was kept."""
+    row, = [row for row in run.rows if row["student_step"] == run.result["best_step"]]
+    return row
+
+
+def _cells(group, rows):
+    shares = normalised(group)
+    return [code(group.experiment), code(group.name) + (" *" if group.overrides else ""), len(rows),
+            summary.signed("{:.1f}".format(100 * summary.mean(shares))) if shares else summary.DASH] + [
+                _amount(rows, key) for key in ("kl_real", "L_distill", "input_mean")] + [
+                    _deviation(rows, "input"), _amount(rows, "real_mean"), _deviation(rows, "real")]
+
+
+def _deviation(rows, name):
+    """'0.98 ± 0.26': the mean over the dimensions, and their deviation."""
+    spread = _amount(rows, name + "_std_spread")
+    return summary.DASH if spread == summary.DASH else "{} ± {}".format(_amount(rows, name + "_std"), spread)
+
+
+def _amount(rows, key):
+    """The mean over seeds; a dash where one has none."""
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return "{:.2f}".format(summary.mean(values)) if len(values) == len(rows) else summary.DASH
