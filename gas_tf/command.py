@@ -139,6 +139,8 @@ def check_value(name, value, shown):
             wanted = 'a number from 0 on'
         elif name in ('teacher.dropout', 'student.average') and number >= 1:
             wanted = 'a share below 1'
+        elif name == 'student.share' and not number:
+            wanted = 'a number above 0'
         elif name == 'teacher.seed' and number >= 2 ** 32:
             wanted = 'a number below 2^32'
         else:

@@ -19,8 +19,9 @@ from gas_tf import savedmodels
 from gas_tf.data import digits
 from gas_tf.data.sources import SOURCES
 from gas_tf.experiments.images import Experiment
+from gas_tf.experiments.policies import Experiment as PolicyExperiment
 from gas_tf.networks.lenet import LeNet
-from gas_tf.policies import half
+from gas_tf.policies import student_model
 from ppo.models import Policy
 from ppo.normalizer import normalised
 from ppo.teacher import COMMITTED, read_teacher
@@ -64,9 +65,8 @@ def best_student(run):
         return values, mean, std, OWN
     if 'teacher.environment' in recorded:
         teacher = _teacher(run, recorded)
-        model = teacher.config.model
-        widths = tuple(recorded['student.widths']['value']) or half(model.widths)
-        return (values,) + teacher.normaliser + ((settings.replace(model, 'widths', widths), teacher.spaces),)
+        student = settings.restored(PolicyExperiment(), recorded).student
+        return (values,) + teacher.normaliser + ((student_model(student, teacher.config.model), teacher.spaces),)
     config = settings.restored(Experiment(), recorded)
     if config.data == 'digits':
         source = digits.MEAN, digits.STD

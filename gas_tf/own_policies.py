@@ -25,8 +25,8 @@ from runs.record import Record
 from runs.recording import best_model
 
 #: Settings of the paper's own experiments, which have no place here.
-ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'generator.widths', 'generator.zero_constants', 'collection.',
-             'evaluation.episodes', 'evaluation.fresh_episodes', 'evaluation.stopping')
+ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'student.share', 'generator.widths', 'generator.zero_constants',
+             'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes', 'evaluation.stopping')
 METHODS = ('gas', 'gas_normalised', 'noise')
 
 

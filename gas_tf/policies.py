@@ -57,9 +57,14 @@ def teacher_network(teacher):
     return network, {v.op.name: teacher.values['ppo' + v.op.name[len('teacher'):]] for v in network.variables}
 
 
-def half(widths):
-    """The paper's students: half the teacher's units, or filters, in every layer."""
-    return tuple(max(1, width // 2) for width in widths)
+def student_model(student, model):
+    """The student's network: its widths, or its share of the teacher's units, or filters, in every layer.
+
+    student: `experiments.policies.Student`; model: the teacher's
+    `ppo.experiments.Model`, which the result is like in all else.
+    """
+    return settings.replace(model, 'widths', student.widths or tuple(
+        max(1, int(student.share * width)) for width in model.widths))
 
 
 def source_of_inputs(config, teacher, seed, folder=None):
@@ -125,8 +130,7 @@ def build(config, teacher, source, seed, unrolled=True):
       UserError: the settings do not fit each other, or the student the teacher.
     """
     network, values = teacher_network(teacher)
-    model = settings.replace(teacher.config.model, 'widths', config.student.widths or half(teacher.config.model.widths))
-    student = Policy('student', model, teacher.spaces.shape, teacher.spaces.actions)
+    student = Policy('student', student_model(config.student, teacher.config.model), teacher.spaces.shape, teacher.spaces.actions)
     return Distillation(network, student, source, config, seed, unrolled), values
 
 

@@ -22,7 +22,9 @@ from runs.settings import described, replace, resolve, setting
 class Student:
     """The smaller policy."""
     widths: Tuple[int, ...] = setting(
-        (), "units of each layer; none: half the teacher's", 'appendix A.2.2')
+        (), "units of each layer; none: a share of the teacher's", 'appendix A.2.2')
+    share: float = setting(
+        0.5, "of the teacher's units, or filters, in each layer, where no widths are given", 'appendix A.2.2: half')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
     decay: Literal['constant', 'cosine', 'late'] = setting(
         'constant', 'of the learning rate over the student steps: cosine '
@@ -203,6 +205,8 @@ ABLATIONS = {
     'gas_normalised_generators_1': ('gas_normalised', {'generator.count': 1}),
     'gas_normalised_no_zeros': (
         'gas_normalised', {'generator.zero_constants': False}),
+    'gas_normalised_full_width': ('gas_normalised', {'student.share': 1.}),
+    'noise_full_width': ('noise', {'student.share': 1.}),
     'noise_zeros': ('noise', {'generator.zero_constants': True}),
     'student_kd_likeliest': (
         'student_kd', {'collection.actions': 'likeliest'}),

@@ -79,7 +79,7 @@ class Ours:
         widths = list(self.teacher.config.model.widths)
         return {'observation': spaces.shape[0], 'actions': spaces.actions.size,
                 'gaussian': spaces.actions.kind == 'gaussian', 'teacher_widths': widths,
-                'student_widths': list(config.student.widths or policies.half(widths)),
+                'student_widths': list(policies.student_model(config.student, self.teacher.config.model).widths),
                 'hidden': config.generator.hidden, 'noise_size': config.generator.noise_size,
                 'batch_size': config.schedule.batch_size, 'n_student': config.schedule.n_student,
                 'n_generator': config.schedule.n_generator, 'student_rate': config.student.learning_rate,

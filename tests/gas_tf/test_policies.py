@@ -9,7 +9,9 @@ import tensorflow.compat.v1 as tf
 from small_policies import KINDS, by_hand, configured, make_teacher, normalised
 
 from gas_tf import policies, trajectories
+from gas_tf.experiments.policies import Student
 from gas_tf.networks.mlp import MLPGenerator
+from ppo.experiments import Model
 from ppo.teacher import read_teacher
 from runs import determinism
 from runs.errors import UserError
@@ -41,7 +43,9 @@ def test_the_teacher_sees_normalised_observations_and_answers_as_by_hand(teacher
 
 
 def test_students_are_half_as_wide(teacher):
-    assert policies.half((64, 64)) == (32, 32) and policies.half((512, 1)) == (256, 1)
+    assert [policies.student_model(Student(share=share), Model(widths=(64, 3))).widths for share in (.5, 1., .01)] == [
+        (32, 1), (64, 3), (1, 1)]
+    assert policies.student_model(Student(widths=(7, 9)), Model(widths=(64, 3))).widths == (7, 9)
     with tf.Graph().as_default():
         config = configured()
         algorithm, _ = policies.build(config, teacher, policies.source_of_inputs(config, teacher, 0), 0)

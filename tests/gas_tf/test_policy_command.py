@@ -187,6 +187,7 @@ def test_the_loss_can_choose_the_student(cartpole, reference, tmp_path):
 @pytest.mark.parametrize('more, said', [
     (['--teacher', 'nobody'], 'no teacher is called nobody'),
     (['--student.widths', '3'], 'the teacher has 2 layers'),
+    (['--student.share', '0'], '--student.share is 0.0: give a number above 0'),
     (['--inputs', 'real', '--collection.transitions', '9'], 'collection.transitions is 9'),
     (['--generator.count', '3'], 'give a multiple of generator.count'),
     (['--method', 'gas_literal'], 'no method is called'),

@@ -21,6 +21,8 @@ CHANGES = {
     'reset_only': {'objective.gamma': 0.},
     'noise': {'inputs': 'noise'},
     'gas_no_reset': {'schedule.reset_every': 0},
+    'gas_first_rms_1': {'generator.first_rms': 1.},
+    'gas_reset_10': {'schedule.reset_every': 10},
     'gas_generators_8': {'generator.count': 8},
     'gas_by_loss': {'evaluation.stopping': 'loss'},
     'gas_normalised_by_loss': dict(STANDARDISED, **{'evaluation.stopping': 'loss'}),
@@ -28,6 +30,8 @@ CHANGES = {
     'gas_normalised_no_reset': dict(STANDARDISED, **{'schedule.reset_every': 0}),
     'gas_normalised_generators_1': {name: value for name, value in STANDARDISED.items() if name != 'generator.count'},
     'gas_normalised_no_zeros': {name: value for name, value in STANDARDISED.items() if name != 'generator.zero_constants'},
+    'gas_normalised_full_width': dict(STANDARDISED, **{'student.share': 1.}),
+    'noise_full_width': {'inputs': 'noise', 'student.share': 1.},
     'noise_zeros': {'inputs': 'noise', 'generator.zero_constants': True},
     'student_kd_likeliest': dict(REAL, **{'collection.actions': 'likeliest'}),
 }
@@ -45,6 +49,7 @@ def test_table_10_and_the_appendix(task):
     assert (objective.alpha, objective.beta, objective.gamma) == (.5, 5., .4)
     assert objective.lambda_activation == objective.one_hot == 0.
     assert (config.generator.count, config.generator.hidden, config.generator.noise_size) == (1, 256, 100)
+    assert (config.generator.first_rms, config.student.widths, config.student.share) == (0., (), .5)
     assert config.evaluation.patience == 20000 and config.evaluation.patience_seconds == 0.
     assert (config.evaluation.episodes, config.evaluation.fresh_episodes, config.evaluation.stopping) == (10, 20, 'score')
     assert (config.collection.transitions, config.collection.workers, config.collection.actions) == (
