@@ -205,6 +205,7 @@ ABLATIONS = {
     'gas_normalised_generators_1': ('gas_normalised', {'generator.count': 1}),
     'gas_normalised_no_zeros': (
         'gas_normalised', {'generator.zero_constants': False}),
+    'gas_full_width': ('gas', {'student.share': 1.}),
     'gas_normalised_full_width': ('gas_normalised', {'student.share': 1.}),
     'noise_full_width': ('noise', {'student.share': 1.}),
     'noise_zeros': ('noise', {'generator.zero_constants': True}),

@@ -30,6 +30,7 @@ CHANGES = {
     'gas_normalised_no_reset': dict(STANDARDISED, **{'schedule.reset_every': 0}),
     'gas_normalised_generators_1': {name: value for name, value in STANDARDISED.items() if name != 'generator.count'},
     'gas_normalised_no_zeros': {name: value for name, value in STANDARDISED.items() if name != 'generator.zero_constants'},
+    'gas_full_width': {'student.share': 1.},
     'gas_normalised_full_width': dict(STANDARDISED, **{'student.share': 1.}),
     'noise_full_width': {'inputs': 'noise', 'student.share': 1.},
     'noise_zeros': {'inputs': 'noise', 'generator.zero_constants': True},
