@@ -74,7 +74,9 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         and with TensorFlow operations, logits `[b, actions]` or a Gaussian's
         (mean `[b, d]`, log_std `[d]` or `[b, d]`); its variables are made by
         `tf.get_variable`.
-      student: such a function, or the widths of dense tanh layers.
+      student: such a function, or the widths of dense tanh layers.  Without
+        real observations a student needs more units than with them: README
+        has what the teacher's own widths are worth.
       size: numbers of an observation.
       out: folder of the record.
       weights: of a teacher with variables: a TensorFlow checkpoint, or
