@@ -5,6 +5,7 @@ observations after the teacher's normaliser: generated ones skip it.
 """
 
 import contextlib
+import fractions
 import os
 import subprocess
 import sys
@@ -58,13 +59,18 @@ def teacher_network(teacher):
 
 
 def student_model(student, model):
-    """The student's network: its widths, or its share of the teacher's units, or filters, in every layer.
+    """The student's network: like the teacher's but for its widths.
 
-    student: `experiments.policies.Student`; model: the teacher's
-    `ppo.experiments.Model`, which the result is like in all else.
+    Args:
+      student: `experiments.policies.Student`; model: the teacher's `ppo.experiments.Model`.
+
+    Returns:
+      `ppo.experiments.Model` of the widths that are given, else of a share of
+      the teacher's.
     """
+    share = fractions.Fraction(str(student.share))  # 0.29 of 100 is 29
     return settings.replace(model, 'widths', student.widths or tuple(
-        max(1, int(student.share * width)) for width in model.widths))
+        max(1, int(share * width)) for width in model.widths))
 
 
 def source_of_inputs(config, teacher, seed, folder=None):
@@ -130,7 +136,8 @@ def build(config, teacher, source, seed, unrolled=True):
       UserError: the settings do not fit each other, or the student the teacher.
     """
     network, values = teacher_network(teacher)
-    student = Policy('student', student_model(config.student, teacher.config.model), teacher.spaces.shape, teacher.spaces.actions)
+    student = Policy(
+        'student', student_model(config.student, teacher.config.model), teacher.spaces.shape, teacher.spaces.actions)
     return Distillation(network, student, source, config, seed, unrolled), values
 
 

@@ -5,12 +5,13 @@ from runs.markdown import code, table
 from runs.policy_scores import normalised
 
 LEGEND = (
-    "At the student that was kept, means over seeds. `kl_real`: KL(teacher ‖ student) on real observations, which training "
-    "never sees; `L_distill`: the same on what it learned from, since the evaluation before. Then mean and deviation of "
-    "the generated observations and of the teacher's own: the root mean square of the means of all dimensions, and the mean "
-    "of their deviations ± how those differ. The normaliser gives mean 0 and deviation 1 over all of the teacher's training, "
-    "so its own episodes have a little less, and dimensions that never vary 0. Noise is N(0, 1). Normalised: as in the table "
-    "of scores.")
+    "At the student that was kept, means over seeds. `kl_real`: KL(teacher ‖ student) on the teacher's own observations, drawn "
+    "apart, from which no student learns; `L_distill`: the same on what it learned from, since the evaluation before. Then "
+    "mean and deviation of what the generators draw at that moment, as old as they are then (`gas`: about to be replaced), "
+    "and of the teacher's own observations: the root mean square of the means of all dimensions, and the mean of their "
+    "deviations ± how those differ. The normaliser gives mean 0 and deviation 1 over all of the teacher's training; its own "
+    "episodes keep to other states than that, and dimensions that never vary are 0. Noise is N(0, 1). Normalised: (student − "
+    "random) / (teacher − random).")
 
 
 def block(groups):

@@ -24,7 +24,8 @@ class Student:
     widths: Tuple[int, ...] = setting(
         (), "units of each layer; none: a share of the teacher's", 'appendix A.2.2')
     share: float = setting(
-        0.5, "of the teacher's units, or filters, in each layer, where no widths are given", 'appendix A.2.2: half')
+        0.5, "of the teacher's units, or filters, in each layer, rounded down, but "
+        'one at least, where no widths are given', 'appendix A.2.2: half')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
     decay: Literal['constant', 'cosine', 'late'] = setting(
         'constant', 'of the learning rate over the student steps: cosine '
@@ -56,8 +57,9 @@ class Generator:
         False, "whether dimensions that never varied, as the teacher's "
         'normaliser tells, are 0, as after it; of noise too', 'the output is linear')
     first_rms: float = setting(
-        0., 'root mean square of the vectors that a new generator draws, with '
-        'normal weights; 0: weights are U(±1/√fan_in), which draw about 0.2',
+        0., 'root mean square of what a new generator draws, where that is not '
+        'standardised, by normal weights; 0: weights are U(±1/√fan_in), which '
+        'draw about 0.14; of vectors',
         'chosen: none is stated')
     learning_rate: float = setting(1e-3, 'of Adam', 'table 10')
     decay: Literal['constant', 'cosine', 'late'] = setting(
@@ -195,7 +197,6 @@ METHOD_DESCRIPTIONS = {
 ABLATIONS = {
     'gas_no_reset': ('gas', {'schedule.reset_every': 0}),
     'gas_first_rms_1': ('gas', {'generator.first_rms': 1.}),
-    'gas_reset_10': ('gas', {'schedule.reset_every': 10}),
     'gas_generators_8': ('gas', {'generator.count': 8}),
     'gas_by_loss': ('gas', {'evaluation.stopping': 'loss'}),
     'gas_normalised_by_loss': (

@@ -21,7 +21,7 @@ def in_range(x, pixel_range):
 
 
 class Generator(Network):
-    """A network of noise whose layers start from one law.
+    """A network of noise.
 
     Attributes:
       couples_examples: whether what is drawn from one noise vector depends on

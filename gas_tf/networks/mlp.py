@@ -21,7 +21,7 @@ class MLPGenerator(Generator):
       zero: None, or bool `[size]`: dimensions that are 0.
       first_rms: root mean square of what a new generator draws, by normal
         weights and biases of zero; 0: weights and biases are U(±1/√fan_in),
-        which draw about 0.2.
+        which draw about 0.14.
     """
 
     EPSILON = 1e-5  # of the standardisation
@@ -31,11 +31,12 @@ class MLPGenerator(Generator):
         super().__init__(name)
         self._live = None if zero is None else np.float32(~zero)
         self.standardised = self.couples_examples = standardised
-        # Variance 1 before the ReLU, of noise of variance 1/3; half of it is left after.
-        spreads = ((3. / noise_size) ** .5, first_rms * (2. / hidden) ** .5) if first_rms else (0., 0.)
+        # Noise of variance 1/3 becomes variance 1 before the ReLU, which leaves a mean square of 1/2.
+        first = (3. / noise_size) ** .5 if first_rms else 0.
+        second = first_rms * (2. / hidden) ** .5
         self.layers = [
-            self._layer('dense1', [noise_size, hidden], hidden, noise_size, spreads[0]),
-            self._layer('dense2', [hidden, size], size, hidden, spreads[1])]
+            self._layer('dense1', [noise_size, hidden], hidden, noise_size, first),
+            self._layer('dense2', [hidden, size], size, hidden, second)]
 
     def __call__(self, noise):
         """Observations `[b, size]` from noise `[b, noise_size]`."""

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from small_policies import KINDS, by_hand, configured, make_teacher, normalised
 
 from gas_tf import policies, trajectories
-from gas_tf.experiments.policies import Student
+from gas_tf.experiments.policies import Generator, Student
 from gas_tf.networks.mlp import MLPGenerator
 from ppo.experiments import Model
 from ppo.teacher import read_teacher
@@ -42,9 +42,9 @@ def test_the_teacher_sees_normalised_observations_and_answers_as_by_hand(teacher
     assert not any('value' in name for name in values)
 
 
-def test_students_are_half_as_wide(teacher):
-    assert [policies.student_model(Student(share=share), Model(widths=(64, 3))).widths for share in (.5, 1., .01)] == [
-        (32, 1), (64, 3), (1, 1)]
+def test_students_have_a_share_of_the_teachers_width(teacher):
+    assert [policies.student_model(Student(share=share), Model(widths=(64, 100))).widths
+            for share in (.5, 1., .29, .001)] == [(32, 50), (64, 100), (18, 29), (1, 1)]
     assert policies.student_model(Student(widths=(7, 9)), Model(widths=(64, 3))).widths == (7, 9)
     with tf.Graph().as_default():
         config = configured()
@@ -76,19 +76,23 @@ def test_the_generator_by_hand():
 
 
 @pytest.mark.parametrize('size', [17, 376])
-def test_what_a_new_generator_draws_is_as_large_as_asked(size):
-    with tf.Graph().as_default() as graph:
-        # As Humanoid's and HalfCheetah's generators; many, since each has weights of its own.
-        bank = [MLPGenerator('generator_%d' % i, size, first_rms=rms) for i, rms in enumerate([0.] + [1.5] * 8)]
-        z = np.random.RandomState(0).uniform(-1, 1, (512, 100)).astype(np.float32)
-        values = {name: array for one in bank for name, array in one.initial_values(0).items()}
-        with determinism.new_session(graph) as session:
-            session.run([tf.assign(v, values[v.op.name]) for one in bank for v in one.variables])
-            drawn = session.run([one(z) for one in bank])
-    sizes = [np.sqrt(np.mean(x ** 2)) for x in drawn]
-    assert .1 < sizes[0] < .3
-    assert abs(np.mean(sizes[1:]) / 1.5 - 1) < .1
-    assert not values['generator_1/dense2/bias'].any()
+def test_what_new_generators_draw_is_as_large_as_asked(size):
+    found = {}
+    for rms in (0., 1.5):
+        with tf.Graph().as_default() as graph:
+            # Several, since each has weights of its own.
+            bank = policies.generator_bank(Generator(first_rms=rms, count=8), (size,))
+            z = np.random.RandomState(0).uniform(-1, 1, (512, 100)).astype(np.float32)
+            values = bank.initial_values(0)
+            with determinism.new_session(graph) as session:
+                session.run([tf.assign(v, values[v.op.name]) for v in bank.variables])
+                drawn = session.run([one(z) for one in bank.generators])
+        found[rms] = np.mean([np.mean(np.square(x)) for x in drawn]) ** .5
+        assert values['generator_1/dense2/bias'].any() == (rms == 0)
+    # U(±1/√fan_in): variance 1/3 of 1/fan_in, and so has the bias's.
+    hidden = (1 / 3 + 1 / 100) / 3
+    np.testing.assert_allclose(found[0.], np.sqrt((hidden / 2 + 1 / 256) / 3), rtol=.05)
+    np.testing.assert_allclose(found[1.5], 1.5, rtol=.05)
 
 
 def test_what_never_varied_is_0(teacher):

@@ -318,9 +318,11 @@ def test_a_teacher_that_was_named_is_found_from_anywhere(cartpole, tmp_path, mon
     (committed / 'mine').symlink_to(cartpole)
     monkeypatch.setattr(teachers, 'COMMITTED', committed)
     monkeypatch.setattr(export, 'COMMITTED', committed)
-    assert run.main(['policy'] + arguments('mine', tmp_path)[1:]) == 0
+    assert run.main(['policy'] + arguments('mine', tmp_path)[1:] + ['--student.share', '1']) == 0
     monkeypatch.chdir(tmp_path)
-    assert export.export(tmp_path / 'policy/gas/seed-0', 'npz').exists()
+    assert export.export(tmp_path / 'policy/gas/seed-0', 'savedmodel').exists()
+    with np.load(str(export.export(tmp_path / 'policy/gas/seed-0', 'npz'))) as file:
+        assert file['student/policy/dense1/kernel'].shape == read_teacher(cartpole).values['ppo/policy/dense1/kernel'].shape
 
 
 def test_a_student_without_its_teacher_is_not_exported(tmp_path, capsys):

@@ -22,7 +22,6 @@ CHANGES = {
     'noise': {'inputs': 'noise'},
     'gas_no_reset': {'schedule.reset_every': 0},
     'gas_first_rms_1': {'generator.first_rms': 1.},
-    'gas_reset_10': {'schedule.reset_every': 10},
     'gas_generators_8': {'generator.count': 8},
     'gas_by_loss': {'evaluation.stopping': 'loss'},
     'gas_normalised_by_loss': dict(STANDARDISED, **{'evaluation.stopping': 'loss'}),

@@ -112,10 +112,10 @@ def test_what_policies_were_distilled_on(results):
     drawn = {"input_mean": .2, "input_std": .75, "input_std_spread": .05}
     student(results, "humanoid", "gas", [60., 80.], log=dict(real, kl_real=2., **drawn))
     # The student that was kept is the third of the log.
-    folder = results / "humanoid/gas/seed-1/metrics.jsonl"
-    rows = [json.loads(line) for line in folder.read_text().splitlines()]
+    log = results / "humanoid/gas/seed-1/metrics.jsonl"
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
     rows[0]["kl_real"], rows[2]["kl_real"] = 100., 4.
-    folder.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = [line for line in block(results, "policy-inputs").splitlines() if line.startswith("| `")]
     assert lines == ["| `humanoid` | `gas` | 2 | 62.5 | 3.00 | 0.25 | 0.20 | 0.75 ± 0.05 | 0.10 | 0.50 ± 0.12 |",
                      "| `humanoid` | `noise` | 1 | 50.0 | 1.50 | 0.25 | – | – | 0.10 | 0.50 ± 0.12 |"]
