@@ -209,6 +209,7 @@ ABLATIONS = {
     'gas_full_width': ('gas', {'student.share': 1.}),
     'gas_normalised_full_width': ('gas_normalised', {'student.share': 1.}),
     'noise_full_width': ('noise', {'student.share': 1.}),
+    'noise_share_0.75': ('noise', {'student.share': .75}),
     'noise_zeros': ('noise', {'generator.zero_constants': True}),
     'student_kd_likeliest': (
         'student_kd', {'collection.actions': 'likeliest'}),

@@ -32,6 +32,7 @@ CHANGES = {
     'gas_full_width': {'student.share': 1.},
     'gas_normalised_full_width': dict(STANDARDISED, **{'student.share': 1.}),
     'noise_full_width': {'inputs': 'noise', 'student.share': 1.},
+    'noise_share_0.75': {'inputs': 'noise', 'student.share': .75},
     'noise_zeros': {'inputs': 'noise', 'generator.zero_constants': True},
     'student_kd_likeliest': dict(REAL, **{'collection.actions': 'likeliest'}),
 }
