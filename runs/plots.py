@@ -53,7 +53,7 @@ def _fill(figure, groups):
         _draw_pointers(panel, shown, styles, scale)
     axes[0].set_title(groups[0].experiment, fontsize="medium", loc="left", fontweight="bold")
     handles, labels = _legend(shown, teachers(groups), styles, scale)
-    columns = 3 if len(handles) > 4 and max(len(label) for label in labels) <= 40 else 2  # what the width holds
+    columns = 3 if len(handles) > 4 and max(len(label) for label in labels) <= 36 else 2  # what the width holds
     rows = -(-len(handles) // columns)
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.04, 0.0), ncol=columns, frameon=False,
                   fontsize=9, handlelength=2.6, columnspacing=1.6)
@@ -131,7 +131,7 @@ def _legend(shown, known_teachers, styles, scale):
         labels.append("teacher: " + ", ".join("{:.2f}".format(scale * teacher) for teacher in known_teachers))
     if any(curve.paper is not None for curve in shown):
         handles.append(Line2D([], [], color="black", marker="<", markerfacecolor="white", linestyle="none"))
-        labels.append("the paper's number, at the right edge")
+        labels.append("the paper's, at the right edge")
     if any(curve.resets for curve in shown):
         handles.append(Line2D([], [], color="black", marker="|", markersize=11, markeredgewidth=1.4, linestyle="none"))
         labels.append("generators re-initialised")

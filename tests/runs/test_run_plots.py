@@ -101,3 +101,5 @@ def test_scores_are_drawn_too(results, tmp_path):
 def test_generators_renewed_all_the_time_are_not_marked(results):
     make_run(results, accuracies=(0.5, 0.9, 0.95, 0.97), resets=[3, 5, 7, 9])
     assert curves.curves(groups_of(results))[0].resets == []
+    make_run(results, seed=1, accuracies=(0.5, 0.9, 0.95), resets=[3, 5, 7])  # which ended earlier
+    assert curves.curves(groups_of(results))[0].resets == []
