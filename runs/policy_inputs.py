@@ -1,6 +1,7 @@
 """Whether what policies were distilled on looks like what they see: moments of observations, KL on real ones."""
 
 from runs import summary
+from runs.errors import UserError
 from runs.markdown import code, table
 from runs.policy_scores import normalised
 
@@ -26,9 +27,11 @@ def block(groups):
 
 
 def _kept(run):
-    """The line of the log at the student that was kept."""
-    row, = [row for row in run.rows if row["student_step"] == run.result["best_step"]]
-    return row
+    """The line of the log at the student that was kept. Raises UserError where there is none."""
+    for row in run.rows:
+        if row["student_step"] == run.result["best_step"]:
+            return row
+    raise UserError("{}: no line is of best_step {}".format(run.folder / "metrics.jsonl", run.result["best_step"]))
 
 
 def _cells(group, rows):

@@ -7,6 +7,7 @@ import pytest
 from synthetic_records import block, cells, groups_of, make_run, run_report
 
 from runs import claims, policy_scores
+from runs.errors import UserError
 
 
 def student(results, environment, method, scores, teacher=100., random=20., first=0, **changes):
@@ -119,6 +120,11 @@ def test_what_policies_were_distilled_on(results):
     lines = [line for line in block(results, "policy-inputs").splitlines() if line.startswith("| `")]
     assert lines == ["| `humanoid` | `gas` | 2 | 62.5 | 3.00 | 0.25 | 0.20 | 0.75 ± 0.05 | 0.10 | 0.50 ± 0.12 |",
                      "| `humanoid` | `noise` | 1 | 50.0 | 1.50 | 0.25 | – | – | 0.10 | 0.50 ± 0.12 |"]
+
+    result = json.loads((results / "humanoid/gas/seed-1/result.json").read_text())
+    (results / "humanoid/gas/seed-1/result.json").write_text(json.dumps(dict(result, best_step=150)))
+    with pytest.raises(UserError, match="gas/seed-1/metrics.jsonl: no line is of best_step 150"):
+        block(results, "policy-inputs")
 
 
 def test_methods_are_compared_on_the_same_environments(results):  # noqa: F811
