@@ -53,11 +53,11 @@ def test_a_block_of_ours(more):
         pytest.skip('there is no mpirun beside the interpreter')
     before, more = ([str(mpirun), '-n', '3'], []) if asynchronous else ([], more)
     command = before + [sys.executable, '-m', 'runs.benchmarks.ppo_steps_ours', 'cartpole', '--environments', '16',
-               '--rollout', '8', '--batch', '64', '--seconds', '0.5'] + more
+               '--rollout', '8', '--batch', '64', '--seconds', '2'] + more
     done = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, check=True)
     found = json.loads(done.stdout.decode().splitlines()[-1])
     assert found['steps_per_second'] > 100.
     if asynchronous:
         shares = found['rank_0']
         assert set(shares) == {'receiving', 'inference', 'waiting', 'learning'} and all(0. < share <= 1. for share in shares.values())
-        assert .5 <= shares['receiving'] + shares['inference'] + shares['waiting'] <= 1.2  # of one thread, but for the rounds at either end
+        assert .8 <= shares['receiving'] + shares['inference'] + shares['waiting'] <= 1.2  # of one thread, but for the rounds at either end
