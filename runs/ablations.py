@@ -54,18 +54,23 @@ def _difference(group, base):
 
 
 def _changes(group, base):
-    """The settings in which a group differs from the base, or what its command line changed."""
+    """The settings in which a group differs from the base, in words."""
     if base is None or group is base:
         return DASH
+    return ", ".join("{} {}".format(code(name), short(value)) for name, value in changed(group, base))
+
+
+def changed(group, base):
+    """[(setting, value)] in which a group differs from the base, or what its command line changed."""
     before = {}  # older records of the base know fewer settings
     for run in base.runs:
         for name, field in run.fields.items():
             before.setdefault(name, []).append(field["value"])
-    return ", ".join("{} {}".format(code(name), _short(field["value"])) for name, field in sorted(group.runs[0].fields.items())
-                     if (field["value"] not in before[name] and name not in varying(group.runs[0]) if name in before
-                         else field["source"] == ABLATION or group.was_base))
+    return [(name, field["value"]) for name, field in sorted(group.runs[0].fields.items())
+            if (field["value"] not in before[name] and name not in varying(group.runs[0]) if name in before
+                else field["source"] == ABLATION or group.was_base)]
 
 
-def _short(value):
+def short(value):
     """A setting as a person writes it: '0.5', '2.171'."""
     return "{:.4g}".format(value) if isinstance(value, float) and len(repr(value)) > 6 else value

@@ -17,7 +17,7 @@ LEGEND = (
 
 def block(groups):
     """Markdown of a row per environment and method; groups: as `policy_scores.distilled` gives them."""
-    found = [(group, [_kept(run) for run in group.runs]) for group in groups]
+    found = [(group, [kept(run) for run in group.runs]) for group in groups]
     found = [(group, rows) for group, rows in found if all("real_mean" in row for row in rows)]
     if not found:
         return "No distilled policy of vectors is recorded yet."
@@ -26,7 +26,7 @@ def block(groups):
     return "{}\n\n{}".format(table(head, [_cells(group, rows) for group, rows in found]), LEGEND)
 
 
-def _kept(run):
+def kept(run):
     """The line of the log at the student that was kept. Raises UserError where there is none."""
     for row in run.rows:
         if row["student_step"] == run.result["best_step"]:
@@ -38,17 +38,17 @@ def _cells(group, rows):
     shares = normalised(group)
     return [code(group.experiment), code(group.name) + (" *" if group.overrides else ""), len(rows),
             summary.signed("{:.1f}".format(100 * summary.mean(shares))) if shares else summary.DASH] + [
-                _amount(rows, key) for key in ("kl_real", "L_distill", "input_mean")] + [
-                    _deviation(rows, "input"), _amount(rows, "real_mean"), _deviation(rows, "real")]
+                amount(rows, key) for key in ("kl_real", "L_distill", "input_mean")] + [
+                    _deviation(rows, "input"), amount(rows, "real_mean"), _deviation(rows, "real")]
 
 
 def _deviation(rows, name):
     """'0.98 ± 0.26': the mean over the dimensions, and their deviation."""
-    spread = _amount(rows, name + "_std_spread")
-    return summary.DASH if spread == summary.DASH else "{} ± {}".format(_amount(rows, name + "_std"), spread)
+    spread = amount(rows, name + "_std_spread")
+    return summary.DASH if spread == summary.DASH else "{} ± {}".format(amount(rows, name + "_std"), spread)
 
 
-def _amount(rows, key):
+def amount(rows, key):
     """The mean over seeds; a dash where one has none."""
     values = [row[key] for row in rows if row.get(key) is not None]
     return "{:.2f}".format(summary.mean(values)) if len(values) == len(rows) else summary.DASH

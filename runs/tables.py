@@ -2,7 +2,7 @@
 
 import os
 
-from runs import ablations, disagreement_table, learning_curves, policy_inputs, policy_scores, summary
+from runs import ablations, disagreement_table, learning_curves, policy_ablations, policy_inputs, policy_scores, summary
 from runs.claims import claims_table
 from runs.errors import UserError
 from runs.markdown import code, table
@@ -64,8 +64,10 @@ class Blocks:
         if kind == "policy-inputs":
             return policy_inputs.block(policy_scores.distilled(self.groups))
         if kind == "ablations":
-            return ablations.block(experiment, [
-                group for group in self.all_groups if group.experiment == experiment and group.metric == "accuracy"])
+            groups = [group for group in self.all_groups if group.experiment == experiment]
+            policies = policy_scores.distilled(groups)
+            return policy_ablations.block(experiment, policies) if policies else ablations.block(
+                experiment, [group for group in groups if group.metric == "accuracy"])
         if kind == "disagreements":
             return disagreement_table.block(experiment, self.of(experiment, everything=True))
         if colon:

@@ -127,6 +127,24 @@ def test_what_policies_were_distilled_on(results):
         block(results, "policy-inputs")
 
 
+def test_what_a_single_change_is_worth_by_hand(results):
+    def fields(gamma, inputs="generated", **more):
+        return dict({"objective.gamma": {"value": gamma, "source": "x"}, "inputs": {"value": inputs, "source": "x"}}, **more)
+    student(results, "humanoid", "gas", [60., 80., 30.], fields=fields(.4), log={"kl_real": 2.})
+    student(results, "humanoid", "reset_only", [70., 84.], fields=fields(0.), log={"kl_real": 1.5})
+    student(results, "humanoid", "noise", [50.], fields=fields(.4, "noise"), log={"kl_real": 3.})
+    student(results, "humanoid", "dafl", [50.], fields=fields(0., "real"), log={"kl_real": 3.})
+    text = block(results, "ablations:humanoid")
+    base, row = cells(text, "`gas`"), cells(text, "`reset_only`")
+    assert (base["change"], base["difference (points)"], base["normalised (%)"]) == ("–", "–", "45.83 ± 31.46")
+    assert (row["change"], row["n"], row["normalised (%)"]) == ("`objective.gamma` 0.0", "2", "71.25 ± 12.37")
+    # (70 − 60) / 80 and (84 − 80) / 80; the third seed of `gas` has no partner.
+    assert (row["difference (points)"], row["`kl_real` (nats)"]) == ("8.75 ± 5.30", "1.50")
+    assert "`dafl`" not in text  # changes two things in `gas` and in `noise`
+    assert "`noise`" not in text  # nothing is changed in it
+    assert block(results, "ablations:cartpole") == "No ablation of `cartpole` is recorded yet."
+
+
 def test_methods_are_compared_on_the_same_environments(results):  # noqa: F811
     for environment, method in (("cartpole", "gas"), ("humanoid", "gas"), ("halfcheetah", "noise"), ("standup", "noise")):
         student(results, environment, method, [90.])
