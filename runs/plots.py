@@ -9,8 +9,9 @@ from runs.curves import curves, teachers, top_range
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666", "#882255",
            "#999933", "#332288")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
-# A method's place among them is the same in every picture; others take what is left.
-FIRST = ("gas", "gas_literal", "gas_stated", "gas_activation", "reset_only", "student_kd", "dafl", "noise")
+# A method's place among them is the same in every picture, images' and policies'; others take what is left.
+PLACES = {"gas": 0, "gas_literal": 1, "gas_stated": 2, "gas_activation": 3, "gas_normalised": 1, "noise_full_width": 2,
+          "gas_normalised_full_width": 3, "reset_only": 4, "student_kd": 5, "dafl": 6, "noise": 7}
 LINES = {"paper": "-", "quick": (0, (4, 1.2)), "smoke": (0, (1, 1))}
 SIZE = (9.0, 4.9)  # inches; shown at 100 pixels an inch, its text is that of the page around it
 FONT = 9.5
@@ -63,11 +64,15 @@ def _fill(figure, groups):
 def _styles(shown):
     """{method: (colour, marker)}; up to ten methods share no colour, no two both."""
     methods = {curve.method for curve in shown}
-    places = {method: i for i, method in enumerate(FIRST) if method in methods}
-    free = [i for i in range(len(FIRST) + len(methods)) if i not in places.values()]
-    places.update(zip(sorted(methods - set(places)), free))
-    return {method: (COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
-            for method, i in places.items()}
+    taken = {method: PLACES[method] for method in methods if method in PLACES}
+    free = [i for i in range(len(PLACES) + len(methods)) if i not in taken.values()]
+    taken.update(zip(sorted(methods - set(taken)), free))
+    return {method: style(place) for method, place in taken.items()}
+
+
+def style(place):
+    """(colour, marker) of a place, 0 and up."""
+    return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
 
 
 def _draw_panel(axes, shown, known_teachers, styles, scale):

@@ -4,9 +4,10 @@ import pathlib
 
 from runs import drawings, summary
 from runs.claims import full_size
-from runs.plots import COLOURS
+from runs.plots import PLACES, style
 
 RESAMPLES = 10000  # of the bootstrap
+MUJOCO = ("halfcheetah", "humanoid", "standup")
 WIDTH, HEIGHT = 9.0, 3.6  # inches
 FONT = 9
 PATIENCE_SECONDS = 120.  # appendix A.2.1: without a better score until a run ends
@@ -17,16 +18,19 @@ FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise", "
 LEGEND = (
     "A student's score is that of the one that was kept, over {episodes} fresh episodes: true rewards, likeliest actions, "
     "gym's limits. ± is the standard deviation over seeds (ddof 1). IQM: the mean without the lowest and the highest "
-    "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher. Normalised: "
-    "(student − random) / (teacher − random), random being uniform actions. Best seen: in the evaluations that chose it, "
-    "the paper's protocol; the first of equals is kept. By the loss: on the same fresh episodes, the student of the least "
-    "`L_distill` until the scores ended the run, a choice that needs no simulator, and in brackets what it changes: the "
-    "mean over seeds of its score less the kept one's. Methods named `by_loss` end by the loss too. Updates: of the "
-    "student, as a mean; in 120 s, the paper's patience: on the machine named, evaluations included, where our patience is "
-    "20,000 updates on any machine. \\*: with a smaller budget or settings changed on the command line.")
+    "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher; the bars above, "
+    "where a dashed line is the teacher. Normalised: (student − random) / (teacher − random), random being uniform actions. "
+    "By the loss: on the same fresh episodes, the student of the least `L_distill` until the scores ended the run, a choice "
+    "that needs no simulator, and in brackets what it changes: the mean over seeds of its score less the kept one's.")
+RUNS_LEGEND = (
+    "Score: as in README, of the student that was kept, on fresh episodes. Random: uniform actions. Best seen: in the "
+    "evaluations that chose it, the paper's protocol; the first of equals is kept. Methods named `by_loss` end by the loss "
+    "too. Updates: of the student, as a mean; in 120 s, the paper's patience: on the machine named, evaluations included, "
+    "where our patience is 20,000 updates on any machine. \\*: with a smaller budget or settings changed on the command line.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
-    "environment (stratified bootstrap, {resamples} draws). Methods that lack one of them are left out.")
+    "environment (stratified bootstrap, {resamples} draws): first over all, where the easy ones fill much of the middle, then "
+    "over MuJoCo's. Methods that lack one of the environments are left out.")
 
 
 def policies_path(results):
@@ -70,32 +74,38 @@ def _place(group):
     return (FIRST.index(group.method) if group.method in FIRST else len(FIRST), group.name, len(group.overrides))
 
 
-def rows(groups):
-    """(head, rows) of the table of every environment and method; groups: as `distilled` gives them."""
-    head = ["environment", "method", "n", "teacher", "random", "score", "IQM [95 %]", "ratio (%)", "normalised (%)",
-            "paper", "best seen", "last", "by the loss", "updates", "updates in 120 s", "hours per seed", "machine", "command",
-            "commit"]
+def score_rows(groups):
+    """(head, rows) of table 8: the methods of figure 3, as they are named; groups: as `distilled` gives them."""
+    head = ["environment", "method", "n", "teacher", "score", "IQM [95 %]", "ratio (%)", "normalised (%)", "paper",
+            "by the loss"]
     found = []
     for group in groups:
-        fresh, teacher = group.values("fresh"), summary.mean(group.values("teacher"))
-        score = summary.mean(fresh)
-        shares = normalised(group)
-        found.append([
-            "`{}`".format(group.experiment), "`{}`{}".format(group.name, " *" if group.overrides else ""),
-            len(group.runs), summary.number(teacher, "score"),
-            summary.number(summary.mean([run.result["random"]["score"] for run in group.runs]), "score"),
-            summary.mean_std(fresh, "score"), _iqm(fresh),
-            "{:.1f}".format(100 * score / teacher) if teacher > 0 else summary.DASH,
-            summary.signed("{:.1f}".format(100 * summary.mean(shares))) if shares else summary.DASH,
-            summary.number(group.values("paper")[0], "score"), summary.mean_std(group.values("best"), "score"),
-            summary.mean_std(group.values("last"), "score"),
-            _by_loss(group),
-            "{:,.0f}".format(summary.mean(group.values("student_steps"))),
-            "{:,.0f}".format(PATIENCE_SECONDS * sum(group.values("student_steps")) / sum(group.values("wall_seconds"))),
-            summary.hours(group.hours()), "<br>".join(group.machines()),
-            "<br>".join("`{}`".format(line) for line in group.commands()),
-            "<br>".join(group.commits())])
+        if group.method in FIRST and group.is_full_size:
+            fresh, teacher, shares = group.values("fresh"), summary.mean(group.values("teacher")), normalised(group)
+            found.append(_named(group) + [
+                summary.number(teacher, "score"), summary.mean_std(fresh, "score"), _iqm(fresh),
+                "{:.1f}".format(100 * summary.mean(fresh) / teacher) if teacher > 0 else summary.DASH,
+                summary.signed("{:.1f}".format(100 * summary.mean(shares))) if shares else summary.DASH,
+                summary.number(group.values("paper")[0], "score"), _by_loss(group)])
     return head, found
+
+
+def run_rows(groups):
+    """(head, rows) of everything recorded, and how; groups: as `distilled` gives them."""
+    head = ["environment", "method", "n", "score", "random", "best seen", "last", "by the loss", "updates",
+            "updates in 120 s", "hours per seed", "machine", "command", "commit"]
+    return head, [_named(group) + [
+        summary.mean_std(group.values("fresh"), "score"),
+        summary.number(summary.mean([run.result["random"]["score"] for run in group.runs]), "score"),
+        summary.mean_std(group.values("best"), "score"), summary.mean_std(group.values("last"), "score"), _by_loss(group),
+        "{:,.0f}".format(summary.mean(group.values("student_steps"))),
+        "{:,.0f}".format(PATIENCE_SECONDS * sum(group.values("student_steps")) / sum(group.values("wall_seconds"))),
+        summary.hours(group.hours()), "<br>".join(group.machines()),
+        "<br>".join("`{}`".format(line) for line in group.commands()), "<br>".join(group.commits())] for group in groups]
+
+
+def _named(group):
+    return ["`{}`".format(group.experiment), "`{}`{}".format(group.name, " *" if group.overrides else ""), len(group.runs)]
 
 
 def _by_loss(group):
@@ -123,18 +133,19 @@ def _by_method(groups):
 
 
 def across(groups):
-    """(head, rows): methods over the environments of the one that has been run in most."""
+    """(head, rows): methods over the environments of the one that has been run in most, and over MuJoCo's of these."""
     methods = {method: {name: normalised(group) for name, group in mine.items() if normalised(group)}
                for method, mine in _by_method(groups).items()}
     environments = max((sorted(mine) for mine in methods.values()), key=len, default=[])
+    hard = [name for name in environments if name in MUJOCO]
     found = []
-    for method, mine in methods.items():
-        if environments and set(environments) <= set(mine):
-            strata = [mine[name] for name in environments]
-            low, high = interval(strata)
-            found.append(["`{}`".format(method), ", ".join(environments), sum(len(values) for values in strata)] + [
-                summary.signed("{:.1f}".format(100 * value))
-                for value in (iqm([value for values in strata for value in values]), low, high)])
+    for names in [environments] + [hard] * (hard != environments):
+        for method, mine in methods.items():
+            if names and set(names) <= set(mine):
+                strata = [mine[name] for name in names]
+                values = (iqm([value for values in strata for value in values]),) + interval(strata)
+                found.append(["`{}`".format(method), ", ".join(names), sum(len(values) for values in strata)] + [
+                    summary.signed("{:.1f}".format(100 * value)) for value in values])
     return ["method", "environments", "runs", "IQM of normalised scores (%)", "from", "to"], found
 
 
@@ -157,7 +168,8 @@ def is_current(path, groups):
 
 
 def _name(groups):
-    return drawings.name_of([__file__], bars(groups))
+    here = pathlib.Path(__file__)
+    return drawings.name_of([here, here.with_name("plots.py")], bars(groups))
 
 
 def draw(path, groups):
@@ -171,7 +183,7 @@ def _fill(figure, environments, methods):
     for i, (method, mine) in enumerate(methods.items()):
         places = [environments.index(name) - 0.4 + (i + 0.5) * width for name in mine]
         means, deviations = zip(*mine.values())
-        panel.bar(places, means, 0.9 * width, yerr=deviations, color=COLOURS[i % len(COLOURS)], label=method,
+        panel.bar(places, means, 0.9 * width, yerr=deviations, color=style(PLACES[method])[0], label=method,
                   error_kw={"linewidth": 1, "capsize": 2})
     panel.axhline(1, color="black", linewidth=1, dashes=(6, 3))
     panel.axhline(0, color="black", linewidth=0.8)

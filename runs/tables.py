@@ -11,7 +11,7 @@ from runs.published import read_benchmarks, read_runs
 from runs.summary import TRIALS
 
 NAMES = ("results", "results:EXPERIMENT", "everything", "claims", "plots", "plots:EXPERIMENT", "samples", "samples:EXPERIMENT",
-         "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "policy-inputs",
+         "ablations:EXPERIMENT", "disagreements:EXPERIMENT", "teachers", "policies", "policy-runs", "policy-inputs",
          "benchmarks", "commands")
 KINDS = ("results", "plots", "samples", "ablations", "disagreements")  # of which there is one for an experiment too
 
@@ -61,6 +61,10 @@ class Blocks:
             return self._teachers()
         if kind == "policies":
             return self._policies()
+        if kind == "policy-runs":
+            groups = policy_scores.distilled(self.groups)
+            return "{}\n\n{}".format(table(*policy_scores.run_rows(groups)), policy_scores.RUNS_LEGEND) if groups else (
+                "No distilled policy is recorded yet.")
         if kind == "policy-inputs":
             return policy_inputs.block(policy_scores.distilled(self.groups))
         if kind == "ablations":
@@ -124,7 +128,7 @@ class Blocks:
         episodes = {one["episodes"] for group in groups for one in [run.result["fresh"] for run in group.runs]}
         parts = ["![Scores of distilled policies relative to their teachers]({})".format(
             self._link(policy_scores.policies_path(self.results))),
-                 table(*policy_scores.rows(groups)),
+                 table(*policy_scores.score_rows(groups)),
                  policy_scores.LEGEND.format(episodes=" or ".join(str(one) for one in sorted(episodes)))]
         head, rows = policy_scores.across(groups)
         if rows:

@@ -49,14 +49,19 @@ def test_the_interval_equals_a_slow_bootstrap():
 
 def test_a_row_by_hand(results):  # noqa: F811
     student(results, "humanoid", "gas", [60., 80., 100., 20., 90.])
-    row = cells("\n".join(["| " + " | ".join(line) + " |" for line in [
-        policy_scores.rows(groups_of(results))[0], ["-"]] + [
-            [str(cell) for cell in line] for line in policy_scores.rows(groups_of(results))[1]]]), "`humanoid`")
-    assert (row["n"], row["teacher"], row["random"], row["paper"]) == ("5", "100.00", "20.00", "99.00")
+    student(results, "humanoid", "gas_first_rms_1", [60.])
+    row = cells(block(results, "policies"), "`humanoid`")
+    assert (row["n"], row["teacher"], row["paper"]) == ("5", "100.00", "99.00")
     assert row["score"] == "70.00 ± 31.62" and row["IQM [95 %]"].startswith("76.67 [")
     assert row["ratio (%)"] == "70.0" and row["normalised (%)"] == "62.5"  # 50 of 80
-    assert row["by the loss"] == "69.00 ± 31.62 (−1.00)" and row["best seen"] == "3.00 ± 0.00" and row["updates"] == "300"
+    assert row["by the loss"] == "69.00 ± 31.62 (−1.00)"
+
+    head, (row, ablation) = policy_scores.run_rows(policy_scores.distilled(groups_of(results)))
+    row = dict(zip(head, row))
+    assert ablation[1] == "`gas_first_rms_1`"
+    assert (row["random"], row["best seen"], row["updates"]) == ("20.00", "3.00 ± 0.00", "300")
     assert (row["hours per seed"], row["updates in 120 s"]) == ("3.00", "3")  # 300 in three hours
+    assert block(results, "policy-runs").count("`humanoid`") == 2
 
 
 @pytest.mark.parametrize("scores, expected", [
@@ -91,8 +96,9 @@ def test_the_block_and_its_picture(results, tmp_path):  # noqa: F811
     text = block(results, "policies")
     # Over both environments only gas: ((90 - 20) + (60 - 20)) / 2 / 80.
     across = [line for line in text.splitlines() if line.startswith("| `gas` | cartpole, humanoid | 4 |")]
-    assert len(across) == 1 and "| 68.8 |" in across[0] and "\n| `noise` |" not in text
-    assert "`dafl@quick`" in text and "20 fresh episodes" in text
+    assert len(across) == 1 and "| 68.8 |" in across[0] and "\n| `noise` | cartpole, humanoid" not in text
+    assert "`dafl" not in text and "20 fresh episodes" in text
+    assert "`dafl@quick`" in block(results, "policy-runs")
     names, methods = policy_scores.bars(policy_scores.distilled(groups_of(results)))
     assert names == ["cartpole", "humanoid"] and sorted(methods) == ["gas", "noise"]
     assert methods["gas"]["cartpole"] == (pytest.approx(.6), pytest.approx(0.))
@@ -148,11 +154,17 @@ def test_what_a_single_change_is_worth_by_hand(results):
 def test_methods_are_compared_on_the_same_environments(results):  # noqa: F811
     for environment, method in (("cartpole", "gas"), ("humanoid", "gas"), ("halfcheetah", "noise"), ("standup", "noise")):
         student(results, environment, method, [90.])
-    assert [row[:2] for row in policy_scores.across(groups_of(results))[1]] == [["`gas`", "cartpole, humanoid"]]
+    assert [row[:2] for row in policy_scores.across(groups_of(results))[1]] == [
+        ["`gas`", "cartpole, humanoid"], ["`gas`", "humanoid"]]
     student(results, "cartpole", "noise", [50.])
     student(results, "humanoid", "noise", [50.])
     assert [row[:2] for row in policy_scores.across(groups_of(results))[1]] == [
-        ["`noise`", "cartpole, halfcheetah, humanoid, standup"]]
+        ["`noise`", "cartpole, halfcheetah, humanoid, standup"], ["`noise`", "halfcheetah, humanoid, standup"]]
+    student(results, "halfcheetah", "gas", [20.])
+    student(results, "standup", "gas", [36.])
+    rows = {(row[0], row[1]): row[2:4] for row in policy_scores.across(groups_of(results))[1]}
+    assert rows["`gas`", "cartpole, halfcheetah, humanoid, standup"] == [4, "53.8"]  # 20 and 87.5, without 0 and 87.5
+    assert rows["`gas`", "halfcheetah, humanoid, standup"] == [3, "35.8"]  # of 0, 20 and 87.5
 
 
 def test_of_two_configurations_the_later_is_shown(results):  # noqa: F811
@@ -173,7 +185,7 @@ def test_of_two_configurations_the_later_is_shown(results):  # noqa: F811
 
 def test_a_teacher_that_is_no_better_than_chance(results):  # noqa: F811
     student(results, "cartpole", "gas", [90.] * 3, teacher=20.)
-    head, rows = policy_scores.rows(groups_of(results))
+    head, rows = policy_scores.score_rows(groups_of(results))
     assert dict(zip(head, rows[0]))["normalised (%)"] == "–" and policy_scores.across(groups_of(results))[1] == []
 
 
