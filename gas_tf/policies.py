@@ -73,13 +73,13 @@ def student_model(student, model):
         max(1, int(share * width)) for width in model.widths))
 
 
-def source_of_inputs(config, teacher, seed, folder=None):
+def source_of_inputs(config, teacher, seed, folder=None, say=lambda line: None):
     """What the student learns from, as `config.inputs` says.
 
     Args:
       config: `experiments.policies.Experiment`; teacher: `ppo.teacher.Teacher`;
-        seed: of what is drawn; folder: for the workers that collect real
-        observations.
+        seed: of what is drawn; folder, say: of the workers that collect real
+        observations, as of `trajectories.collect`.
 
     Returns:
       A source of `inputs`, in the current graph.
@@ -92,7 +92,7 @@ def source_of_inputs(config, teacher, seed, folder=None):
     if config.inputs == 'noise':
         return inputs.Noise(seed, batch_size, shape, TOWERS, zero)
     if config.inputs == 'real':
-        real = trajectories.collect(teacher, config.collection, seed, folder)
+        real = trajectories.collect(teacher, config.collection, seed, folder, say)
         return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
     return inputs.Generated(
         generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS,
@@ -243,7 +243,7 @@ class Task:
             if record.result():
                 return record.result()
             with tf.Graph().as_default():
-                source = source_of_inputs(config, self.teacher, seed, folder / 'trajectories')
+                source = source_of_inputs(config, self.teacher, seed, folder / 'trajectories', self.display.line)
                 # Networks of frames compute long enough, and need the memory.
                 algorithm, values = build(
                     config, self.teacher, source, seed, unrolled=not sees_frames(self.teacher))

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +19,7 @@ from ppo.actor import Actor
 from ppo.environments import Environments
 from ppo.teacher import read_teacher
 from runs import determinism
+from runs.display import duration
 from runs.errors import UserError
 from runs.files import user_errors
 from runs.threads import usable_cores
@@ -26,7 +28,7 @@ ENVIRONMENTS = 16  # of each worker
 WHEN_PARENT_DIES = 1  # Linux's prctl: the signal to get then
 
 
-def collect(teacher, collection, seed, folder):
+def collect(teacher, collection, seed, folder, say=lambda line: None):
     """Raw observations `[collection.transitions, ...]`.
 
     The workers are processes, as many at once as there are cores; what each
@@ -37,6 +39,7 @@ def collect(teacher, collection, seed, folder):
       collection: `experiments.policies.Collection`.
       folder: a pathlib.Path for the workers' files; emptied before, removed
         afterwards.
+      say: gets a line before, and one when each worker is done.
 
     Raises:
       UserError: a worker failed, or the disk refuses.
@@ -59,8 +62,15 @@ def collect(teacher, collection, seed, folder):
         folder.mkdir(parents=True)
         try:
             with ThreadPoolExecutor(usable_cores()) as pool:
+                say("collecting %d observations of the teacher's episodes, %d workers" % (
+                    collection.transitions, collection.workers))
+                parts, started = [], time.time()
+                for part in pool.map(work, range(collection.workers)):
+                    parts.append(part)
+                    say('worker %d of %d is done after %s' % (
+                        len(parts), collection.workers, duration(time.time() - started)))
                 # Time first, so that what is cut off are the last steps of all.
-                parts = np.concatenate(list(pool.map(work, range(collection.workers))), axis=1)
+                parts = np.concatenate(parts, axis=1)
         finally:
             shutil.rmtree(str(folder), ignore_errors=True)
     return parts.reshape((-1,) + parts.shape[2:])[:collection.transitions]

@@ -1,7 +1,11 @@
 """Whether what policies were distilled on looks like what they see: moments of observations, KL on real ones."""
 
+import math
+import pathlib
+
 from runs import summary
 from runs.errors import UserError
+from runs.files import read_json
 from runs.markdown import code, table
 from runs.policy_scores import normalised
 
@@ -11,8 +15,12 @@ LEGEND = (
     "mean and deviation of what the generators draw at that moment, as old as they are then (`gas`: about to be replaced), "
     "and of the teacher's own observations: the root mean square of the means of all dimensions, and the mean of their "
     "deviations ± how those differ. The normaliser gives mean 0 and deviation 1 over all of the teacher's training; its own "
-    "episodes keep to other states than that, and dimensions that never vary are 0. Noise is N(0, 1). Normalised: (student − "
-    "random) / (teacher − random).")
+    "episodes keep to other states than that, and dimensions that never vary are 0. Noise is N(0, 1). `H_mean` below its "
+    "most: over the generators' updates since the evaluation before. The most is ln K over K actions; of equation 5, which is "
+    "there when the means of a batch of b are all out of each other's reach, `H_each` + ln b − (1 − ln 2) d/2 for actions of d "
+    "numbers. Near 0 it is the same whatever the generators draw, and moves them no more. Normalised: (student − random) / "
+    "(teacher − random).")
+TEACHERS = pathlib.Path(__file__).resolve().parent / "teachers"
 
 
 def block(groups):
@@ -22,8 +30,37 @@ def block(groups):
     if not found:
         return "No distilled policy of vectors is recorded yet."
     head = ["environment", "method", "n", "normalised (%)", "`kl_real` (nats)", "`L_distill` (nats)", "mean", "deviation",
-            "of real ones: mean", "deviation"]
-    return "{}\n\n{}".format(table(head, [_cells(group, rows) for group, rows in found]), LEGEND)
+            "of real ones: mean", "deviation", "`H_mean` below its most (nats)"]
+    actions = _actions()
+    return "{}\n\n{}".format(table(head, [_cells(group, rows) + [_room(group, rows, actions)] for group, rows in found]), LEGEND)
+
+
+def _actions():
+    """{fingerprint: [kind, number of actions or of an action's numbers]} of the committed teachers of policies."""
+    found = [read_json(path) for path in sorted(TEACHERS.glob("*/teacher.json"))]
+    return {one["fingerprint"]: one["actions"] for one in found if "actions" in one}
+
+
+def _room(group, rows, actions):
+    """How far H_mean is below the most that it can be, a mean over seeds; a dash where nothing is generated."""
+    fields = group.runs[0].fields
+    kind, size = actions.get(fields["teacher.fingerprint"]["value"], (None, 0))
+    if kind is None or not all("H_mean" in row for row in rows):
+        return summary.DASH
+    batch = fields["schedule.batch_size"]["value"]
+    room = summary.mean([most(kind, size, row["H_each"], batch) - row["H_mean"] for row in rows])
+    return summary.signed("{:.2f}".format(round(room, 2) + 0.))  # no −0.00
+
+
+def most(kind, size, each, batch):
+    """The most that H_mean can be, in nats.
+
+    kind, size: 'categorical' and the number of actions, or 'gaussian' and the
+    numbers of one; each: H_each, nats; batch: of how many it is the mean.
+    Equation 5 cannot exceed what it is where only each one's own component
+    counts: −ln (N(0; 0, 2σ²) / b), a mean over the batch.
+    """
+    return math.log(size) if kind == "categorical" else each + math.log(batch) - (1. - math.log(2.)) * size / 2.
 
 
 def kept(run):

@@ -26,7 +26,8 @@ RUNS_LEGEND = (
     "Score: as in README, of the student that was kept, on fresh episodes. Random: uniform actions. Best seen: in the "
     "evaluations that chose it, the paper's protocol; the first of equals is kept. Methods named `by_loss` end by the loss "
     "too. Updates: of the student, as a mean; in 120 s, the paper's patience: on the machine named, evaluations included, "
-    "where our patience is 20,000 updates on any machine. \\*: with a smaller budget or settings changed on the command line.")
+    "but often with other work beside it, so that they are only indicative; our patience is 20,000 updates on any machine. "
+    "Hours: without collecting the observations of `student_kd`. \\*: with a smaller budget or settings changed on the command line.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
     "environment (stratified bootstrap, {resamples} draws): first over all, where the easy ones fill much of the middle, then "
@@ -99,13 +100,18 @@ def run_rows(groups):
         summary.number(summary.mean([run.result["random"]["score"] for run in group.runs]), "score"),
         summary.mean_std(group.values("best"), "score"), summary.mean_std(group.values("last"), "score"), _by_loss(group),
         "{:,.0f}".format(summary.mean(group.values("student_steps"))),
-        "{:,.0f}".format(PATIENCE_SECONDS * sum(group.values("student_steps")) / sum(group.values("wall_seconds"))),
+        _two_digits(PATIENCE_SECONDS * sum(group.values("student_steps")) / sum(group.values("wall_seconds"))),
         summary.hours(group.hours()), "<br>".join(group.machines()),
         "<br>".join("`{}`".format(line) for line in group.commands()), "<br>".join(group.commits())] for group in groups]
 
 
 def _named(group):
     return ["`{}`".format(group.experiment), "`{}`{}".format(group.name, " *" if group.overrides else ""), len(group.runs)]
+
+
+def _two_digits(value):
+    """'22,000' of 21,703; '3' of 3."""
+    return "{:,.0f}".format(float("{:.1e}".format(value)))
 
 
 def _by_loss(group):

@@ -20,11 +20,13 @@ LEGEND = (
     "seeds (of the sample, ddof 1); n: seeds; hours: by the clock, as a mean over seeds. Teachers' numbers are "
     "those of their own training. commit as name: what made it knows these settings by that name.")
 
-
+PLOT_LEGEND = (
+    "Thick lines: the mean over seeds, as far as all of them ran; bands: from the lowest to the highest; thin lines: "
+    "each seed. The legend has the mean of the seeds' last evaluations")
 TEACHERS_LEGEND = (
     "An evaluation is the mean score of 10 episodes: true rewards, likeliest actions, gym's limits, normaliser frozen. "
-    "The best policy by it is the teacher; its score on fresh episodes, mean ± standard deviation over them, is free of "
-    "that choice's bias. The dashed lines are the paper's. \\*: with a smaller budget or settings changed on the command line.")
+    "The best policy by it is the teacher; its score on fresh episodes, mean ± standard deviation over them (of last and "
+    "best: over seeds), is free of that choice's bias. The dashed lines are the paper's. \\*: with a smaller budget or settings changed on the command line.")
 
 
 class Blocks:
@@ -111,7 +113,9 @@ class Blocks:
         path = plot_path(self.results, experiment)
         if path is None or all(group.trains_teacher for group in groups):
             return "No distillation of {} is recorded yet.".format(code(experiment))
-        return "![{}: test {} against student steps]({})".format(experiment, groups[0].metric, self._link(path))
+        return "![{}: test {} against student steps]({})\n\n{}".format(
+            experiment, groups[0].metric, self._link(path), PLOT_LEGEND + (
+                ", not the score of the student that was kept." if groups[0].metric == "score" else "."))
 
     def _teachers(self):
         groups = learning_curves.policies(self.groups)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic_records import block, cells, groups_of, make_run, run_report
 
-from runs import claims, policy_scores
+from runs import claims, policy_inputs, policy_scores
 from runs.errors import UserError
 
 
@@ -124,13 +124,38 @@ def test_what_policies_were_distilled_on(results):
     rows[0]["kl_real"], rows[2]["kl_real"] = 100., 4.
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = [line for line in block(results, "policy-inputs").splitlines() if line.startswith("| `")]
-    assert lines == ["| `humanoid` | `gas` | 2 | 62.5 | 3.00 | 0.25 | 0.20 | 0.75 ± 0.05 | 0.10 | 0.50 ± 0.12 |",
-                     "| `humanoid` | `noise` | 1 | 50.0 | 1.50 | 0.25 | – | – | 0.10 | 0.50 ± 0.12 |"]
+    assert lines == ["| `humanoid` | `gas` | 2 | 62.5 | 3.00 | 0.25 | 0.20 | 0.75 ± 0.05 | 0.10 | 0.50 ± 0.12 | – |",
+                     "| `humanoid` | `noise` | 1 | 50.0 | 1.50 | 0.25 | – | – | 0.10 | 0.50 ± 0.12 | – |"]
 
     result = json.loads((results / "humanoid/gas/seed-1/result.json").read_text())
     (results / "humanoid/gas/seed-1/result.json").write_text(json.dumps(dict(result, best_step=150)))
     with pytest.raises(UserError, match="gas/seed-1/metrics.jsonl: no line is of best_step 150"):
         block(results, "policy-inputs")
+
+
+@pytest.mark.parametrize("environment, most", [
+    ("humanoid", 3. + np.log(512) - 17 / 2. * (1. - np.log(2.))), ("cartpole", np.log(2.))])
+def test_how_far_the_entropy_of_the_mean_is_below_its_most(results, environment, most):
+    """Of equation 5 with means out of each other's reach: -ln N(0; 0, 2 sigma^2) / b beside the entropy of one."""
+    teacher = json.loads((policy_inputs.TEACHERS / environment / "teacher.json").read_text())["fingerprint"]
+    student(results, environment, "gas", [60.], log={"L_distill": 1., "kl_real": 1., "real_mean": .1, "real_std": .5,
+                                                     "H_each": 3., "H_mean": most - .25},
+            fields={"schedule.batch_size": {"value": 512, "source": "x"},
+                    "teacher.fingerprint": {"value": teacher, "source": "its weights"}})
+    assert cells(block(results, "policy-inputs"), "`%s`" % environment)["`H_mean` below its most (nats)"] == "0.25"
+
+
+def test_the_most_of_equation_5():
+    """The formula beside equation 5 itself, in float64, of means far apart: deviations differ."""
+    random = np.random.RandomState(0)
+    b, d = 40, 3
+    means, deviations = 1e4 * random.randn(b, d), np.exp(random.randn(1, d)) * np.ones((b, d))
+    variances = deviations[:, None] ** 2 + deviations[None] ** 2
+    logs = -.5 * (((means[:, None] - means[None]) ** 2 / variances) + np.log(2 * np.pi * variances)).sum(2)
+    top = logs.max(1, keepdims=True)
+    bound = -(top[:, 0] + np.log(np.exp(logs - top).mean(1))).mean()
+    each = (.5 * np.log(2 * np.pi * np.e) + np.log(deviations)).sum(1).mean()
+    assert bound == pytest.approx(policy_inputs.most("gaussian", d, each, b), abs=1e-9)
 
 
 def test_what_a_single_change_is_worth_by_hand(results):
