@@ -50,10 +50,9 @@ def _fill(figure, groups):
         for panel, (low, high) in zip(axes, limits):
             panel.set_ylim(100 * low, 100 * high)
         axes[1].set_title("enlarged", fontsize="medium", loc="left")
-    for panel in axes:
-        _draw_pointers(panel, shown, styles, scale)
+    pointed = [_draw_pointers(panel, shown, styles, scale) for panel in axes]
     axes[0].set_title(groups[0].experiment, fontsize="medium", loc="left", fontweight="bold")
-    handles, labels = _legend(shown, teachers(groups), styles, scale)
+    handles, labels = _legend(shown, teachers(groups), any(pointed), styles, scale)
     columns = 3 if len(handles) > 4 and max(len(label) for label in labels) <= 36 else 2  # what the width holds
     rows = -(-len(handles) // columns)
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.04, 0.0), ncol=columns, frameon=False,
@@ -102,7 +101,7 @@ def _draw_panel(axes, shown, known_teachers, styles, scale):
 
 
 def _draw_pointers(axes, shown, styles, scale):
-    """The paper's numbers, outside the axes; side by side where they would cover each other."""
+    """The paper's numbers, outside the axes; side by side where they would cover each other. True where one is in range."""
     low, high = axes.get_ylim()
     columns = []
     for method, paper in sorted({(curve.method, scale * curve.paper) for curve in shown if curve.paper is not None}):
@@ -117,13 +116,14 @@ def _draw_pointers(axes, shown, styles, scale):
         axes.plot([1.02 + 0.026 * place * (1.5 if high - low > 50 else 1)], [paper],
                   transform=axes.get_yaxis_transform(), color=styles[method][0], marker="<", markersize=6,
                   markerfacecolor="white", linestyle="none", clip_on=False)
+    return bool(columns)
 
 
 def _scaled(values, scale):
     return [scale * value for value in values]
 
 
-def _legend(shown, known_teachers, styles, scale):
+def _legend(shown, known_teachers, pointed, styles, scale):
     from matplotlib.lines import Line2D
     handles, labels = [], []
     for curve in shown:
@@ -134,7 +134,7 @@ def _legend(shown, known_teachers, styles, scale):
     if known_teachers:
         handles.append(Line2D([], [], color="black", linewidth=1.1, dashes=(6, 3)))
         labels.append("teacher: " + ", ".join("{:.2f}".format(scale * teacher) for teacher in known_teachers))
-    if any(curve.paper is not None for curve in shown):
+    if pointed:
         handles.append(Line2D([], [], color="black", marker="<", markerfacecolor="white", linestyle="none"))
         labels.append("the paper's, at the right edge")
     if any(curve.resets for curve in shown):

@@ -202,6 +202,7 @@ METHOD_DESCRIPTIONS = {
 #: What a choice is worth: the method, and what is changed in it.
 ABLATIONS = {
     'gas_no_reset': ('gas', {'schedule.reset_every': 0}),
+    'gas_beta_0': ('gas', {'objective.beta': 0.}),
     'gas_first_rms_1': ('gas', {'generator.first_rms': 1.}),
     'gas_generators_8': ('gas', {'generator.count': 8}),
     'gas_by_loss': ('gas', {'evaluation.stopping': 'loss'}),
