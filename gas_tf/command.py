@@ -141,6 +141,8 @@ def check_value(name, value, shown):
             wanted = 'a share below 1'
         elif name == 'student.share' and not number:
             wanted = 'a number above 0'
+        elif name == 'noise.correlation' and number > 1:
+            wanted = 'a share from 0 to 1'
         elif name == 'teacher.seed' and number >= 2 ** 32:
             wanted = 'a number below 2^32'
         else:

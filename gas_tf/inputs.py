@@ -9,6 +9,7 @@ threads inside an op, fill the cores: the bits do not depend on how many.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from gas_tf.moments import square_root
 from runs import determinism
 from runs.errors import UserError
 
@@ -60,20 +61,25 @@ class Generated:
 class Noise:
     """Numbers from N(0, 1), which share mean and variance with the teacher's normalised inputs, and nothing else.
 
-    zero: bool, which numbers of an input are 0 instead.
+    zero: bool, which numbers of an input are 0 instead.  moments: of inputs
+    `[n]`, (mean `[n]`, covariance `[n, n]`) in the place of 0 and 1.
     """
 
     bank = None
 
-    def __init__(self, seed, batch_size, shape, most=TOWERS, zero=None):
+    def __init__(self, seed, batch_size, shape, most=TOWERS, zero=None, moments=None):
         self.seed, self._zero = seed, zero
         self.shape = [batch_size] + list(shape)
         self._parts = towers(batch_size, most)
+        self._moments = moments and (np.float32(moments[0]), square_root(moments[1]))
 
     def sub_batches(self, stream, step, k=0):
         """List of inputs `[b, ...]`, fresh for every step."""
         drawn = tf.random.stateless_normal(
             self.shape, determinism.stateless_seed(self.seed, stream, step + k))
+        if self._moments is not None:
+            mean, root = self._moments
+            drawn = mean + tf.matmul(drawn, root)
         if self._zero is not None:
             drawn *= np.float32(~self._zero)
         return tf.split(drawn, self._parts, axis=0)

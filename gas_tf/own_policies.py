@@ -19,6 +19,7 @@ from ppo.experiments import Model
 from ppo.models import Policy
 from ppo.spaces import Actions
 from runs import devices
+from runs.checkpoint import fingerprint
 from runs.display import Display
 from runs.errors import UserError
 from runs.record import Record
@@ -26,7 +27,7 @@ from runs.recording import best_model
 
 #: Settings of the paper's own experiments, which have no place here.
 ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'student.share', 'generator.widths', 'generator.zero_constants',
-             'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes', 'evaluation.stopping')
+             'noise.', 'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes', 'evaluation.stopping')
 METHODS = ('gas', 'gas_normalised', 'noise')
 
 
@@ -61,8 +62,8 @@ class Unseen(Evaluation):
         return row
 
 
-def distil_policy(teacher, student, size, out, weights=None, score=None, method='gas_normalised', seed=0,
-                  display=None, **changes):
+def distil_policy(teacher, student, size, out, weights=None, score=None, method='gas_normalised', moments=None,
+                  seed=0, display=None, **changes):
     """Distils a policy of one's own into a smaller one, without its simulator.
 
     Algorithm 1 with generators of normalised observations: each number of a
@@ -86,6 +87,9 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         least L_distill.
       method: 'gas_normalised'; 'gas', the paper's; or 'noise', which learns
         from N(0, 1) numbers: a baseline.
+      moments: None, or (mean `[size]`, covariance `[size, size]`) of real
+        normalised observations, where these were kept: method 'noise' draws
+        from a normal law of these.  README has what they are worth.
       seed: of everything that is drawn.
       display: a `display.Display`; None: standard output.
       changes: settings with `__` for the dot, such as `generator__hidden=64`.
@@ -107,6 +111,7 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
     config, sources = changed(*configuration('humanoid', method), changes, ELSEWHERE, 'distil_policy')
     policies.check_slices(config)
     size, seed = whole('size', size, 1), whole('seed', seed)
+    moments = _checked_moments(moments, size, method)
     check_folder(out)
     teacher = Teacher(teacher, weights, (size,), POLICY)
     if teacher.note:
@@ -115,11 +120,12 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         raise UserError('objective.one_hot has no meaning for a Gaussian policy: leave it 0')
     build = _student(student, size, teacher, seed)
     with tf.Graph().as_default():
-        source = _source(config, size, seed)
+        source = _source(config, size, seed, moments)
         network = build()
         algorithm = Distillation(Built('teacher', teacher.function, kind=POLICY), network, source, config, seed, True)
         fields = recorded(config, sources, ELSEWHERE, 'distil_policy', teacher, network.initial_values(seed), seed=seed,
-                          size=size, method=method, scored=score is not None)
+                          size=size, method=method, scored=score is not None,
+                          **({'moments': fingerprint(dict(zip(('mean', 'covariance'), moments)))} if moments else {}))
         with words_for_callers(display), Record(out, fields) as record:
             result = record.result() or distillation.distil_recorded(
                 record, algorithm, teacher.values, Unseen(algorithm, (size,), score), display,
@@ -129,10 +135,28 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
             return Distilled(best_model(record.directory), result, Path(record.directory))
 
 
-def _source(config, size, seed):
+def _checked_moments(moments, size, method):
+    """(mean, covariance) as float64, or None. Raises UserError where they are no such things."""
+    if moments is None:
+        return None
+    if method != 'noise':
+        raise UserError("moments are for method='noise'")
+    try:
+        mean, covariance = [np.asarray(part, np.float64) for part in moments]
+    except (TypeError, ValueError) as error:
+        raise UserError('moments: give a mean and a covariance') from error
+    if (mean.shape, covariance.shape) != ((size,), (size, size)):
+        raise UserError('moments have the shapes %s and %s: (%d,) and (%d, %d) are needed' % (
+            mean.shape, covariance.shape, size, size, size))
+    if not np.isfinite(mean).all() or not np.allclose(covariance, covariance.T):  # NaN is not close to itself
+        raise UserError('moments: the covariance is not symmetric, or something is not finite')
+    return mean, covariance
+
+
+def _source(config, size, seed, moments):
     """What the student learns from, in the current graph."""
     if config.inputs == 'noise':
-        return inputs.Noise(seed, config.schedule.batch_size, (size,), policies.TOWERS)
+        return inputs.Noise(seed, config.schedule.batch_size, (size,), policies.TOWERS, moments=moments)
     return inputs.Generated(policies.generator_bank(config.generator, (size,)), seed, config.schedule.batch_size,
                             config.generator.noise_size, policies.TOWERS, joined=True)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from gas_tf import distillation, inputs, trajectories
+from gas_tf import distillation, inputs, moments, trajectories
 from gas_tf.algorithm import Distillation, check_schedule
 from gas_tf.experiments.policies import PAPER_SCORE, for_actions, paper_score
 from gas_tf.networks.generators import DCGAN, GeneratorBank
@@ -90,13 +90,23 @@ def source_of_inputs(config, teacher, seed, folder=None, say=lambda line: None):
     batch_size, shape = config.schedule.batch_size, teacher.spaces.shape
     zero = constant(*teacher.normaliser) if config.generator.zero_constants else None
     if config.inputs == 'noise':
-        return inputs.Noise(seed, batch_size, shape, TOWERS, zero)
+        return inputs.Noise(seed, batch_size, shape, TOWERS, zero, _moments(config, teacher, seed, folder, say))
     if config.inputs == 'real':
         real = trajectories.collect(teacher, config.collection, seed, folder, say)
         return inputs.Real(seed, batch_size, real, TOWERS, lambda observations: seen(observations, teacher))
     return inputs.Generated(
         generator_bank(config.generator, shape, zero), seed, batch_size, config.generator.noise_size, TOWERS,
         joined=len(shape) == 1)
+
+
+def _moments(config, teacher, seed, folder, say):
+    """(mean, covariance) of noise, or None where these are 0 and 1."""
+    if config.noise.moments == 'real':
+        return moments.of_observations(
+            trajectories.collect(teacher, config.collection, seed, folder, say), *teacher.normaliser)
+    if config.noise.correlation:
+        return moments.of_weights(teacher.values['ppo/policy/dense1/kernel'], config.noise.correlation)
+    return None
 
 
 def generator_bank(generator, shape, zero=None):
@@ -188,6 +198,11 @@ class Task:
         if frames and (config.generator.standardised or config.generator.zero_constants):
             raise UserError('generator.standardised and generator.zero_constants (gas_normalised, noise_zeros) have no '
                             'meaning for frames: give another --method')
+        if frames and (config.noise.correlation or config.noise.moments == 'real'):
+            raise UserError('noise.correlation and noise.moments (noise_correlated, noise_moments) have no meaning for '
+                            'frames: give another --method')
+        if config.noise.correlation and config.noise.moments == 'real':
+            raise UserError('noise.moments real has correlations of its own: leave noise.correlation 0')
         if frames and config.inputs == 'generated':
             if any(side % 4 for side in shape[:2]):
                 raise UserError('the teacher in %s sees frames of %d x %d: DCGAN draws multiples of 4' % (

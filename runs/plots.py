@@ -11,7 +11,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h")
 # A method's place among them is the same in every picture, images' and policies'; others take what is left.
 PLACES = {"gas": 0, "gas_literal": 1, "gas_stated": 2, "gas_activation": 3, "gas_normalised": 1, "noise_full_width": 2,
-          "gas_normalised_full_width": 3, "reset_only": 4, "student_kd": 5, "dafl": 6, "noise": 7}
+          "gas_normalised_full_width": 3, "reset_only": 4, "student_kd": 5, "dafl": 6, "noise": 7, "noise_correlated": 8,
+          "noise_moments": 9}
 LINES = {"paper": "-", "quick": (0, (4, 1.2)), "smoke": (0, (1, 1))}
 SIZE = (9.0, 4.9)  # inches; shown at 100 pixels an inch, its text is that of the page around it
 FONT = 9.5

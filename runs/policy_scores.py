@@ -12,8 +12,8 @@ WIDTH, HEIGHT = 9.0, 3.6  # inches
 FONT = 9
 PATIENCE_SECONDS = 120.  # appendix A.2.1: without a better score until a run ends
 #: A method's place; unknown ones come after.
-FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise", "gas_normalised_full_width",
-         "noise_full_width")
+FIRST = ("student_kd", "dafl", "gas", "gas_normalised", "reset_only", "noise", "noise_correlated", "noise_moments",
+         "gas_normalised_full_width", "noise_full_width")
 
 LEGEND = (
     "A student's score is that of the one that was kept, over {episodes} fresh episodes: true rewards, likeliest actions, "
@@ -196,5 +196,5 @@ def _fill(figure, environments, methods):
     panel.set_xticks(range(len(environments)))
     panel.set_xticklabels(environments)
     panel.set_ylabel("score relative to the teacher")
-    panel.legend(frameon=False, ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    panel.legend(frameon=False, ncol=5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.tight_layout()

@@ -69,8 +69,19 @@ class Generator:
 
 
 @described
+class Noise:
+    """Normal numbers in the place of observations, for `inputs` noise; of vectors."""
+    correlation: float = setting(
+        0., "share, 0..1, of the correlations that the teacher's first weights have; "
+        'the rest is independent', 'a row of our own')
+    moments: Literal['standard', 'real'] = setting(
+        'standard', 'mean 0 and variance 1, or mean and covariance of real '
+        'observations, of `collection`', 'a row of our own')
+
+
+@described
 class Collection:
-    """Real observations, of the teacher's episodes, for `inputs` real."""
+    """Real observations, of the teacher's episodes, for `inputs` real or their moments."""
     transitions: int = setting(
         200000, 'observations that student_kd learns from', 'chosen: none is stated')
     workers: int = setting(
@@ -113,6 +124,7 @@ class Experiment:
     generator: Generator = Generator()
     objective: Objective = Objective()
     schedule: Schedule = Schedule()
+    noise: Noise = Noise()
     collection: Collection = Collection()
     evaluation: Evaluation = Evaluation()
 
@@ -188,6 +200,15 @@ METHODS = {
     'student_kd': {'inputs': ('real', 'section 5.3, "Student KD"')},
     'reset_only': {'objective.gamma': (0., 'no adaptive term')},
     'noise': {'inputs': ('noise', 'a row of our own')},
+    'noise_correlated': {
+        'inputs': ('noise', 'a row of our own'),
+        'noise.correlation': (.5, 'chosen on Humanoid'),
+        'generator.zero_constants': (True, 'what the normaliser promises'),
+    },
+    'noise_moments': {
+        'inputs': ('noise', 'a row of our own'),
+        'noise.moments': ('real', 'what a normaliser could promise'),
+    },
 }
 
 METHOD_DESCRIPTIONS = {
@@ -197,6 +218,8 @@ METHOD_DESCRIPTIONS = {
     'student_kd': "observations of the teacher's episodes, KL to the teacher",
     'reset_only': 'L_G and re-initialisation, no adaptive term',
     'noise': 'observations from N(0, 1), KL to the teacher',
+    'noise_correlated': "noise, half correlated as the teacher's first weights are",
+    'noise_moments': 'noise with mean and covariance of real observations',
 }
 
 #: What a choice is worth: the method, and what is changed in it.

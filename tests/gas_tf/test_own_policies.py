@@ -179,6 +179,39 @@ def test_patience(tmp_path):
     assert distilled.result['student_steps'] == 200 and distilled.result['best_step'] == 100
 
 
+def test_moments_that_were_kept_are_what_noise_has(tmp_path):
+    """A student that sees the first number alone vary learns nothing of the others."""
+    mean, covariance = np.zeros(SIZE), np.diag([1., 0., 0.])
+    narrow = run(tmp_path / 'narrow', one_deviation, method='noise', moments=(mean, covariance))
+    wide = run(tmp_path / 'wide', one_deviation, method='noise')
+    first = [one.values['student/policy/dense1/kernel'] for one in (narrow, wide)]
+    np.testing.assert_array_equal(first[0][1:], run_first(tmp_path)[1:])
+    assert not np.any(first[1][1:] == run_first(tmp_path)[1:])
+    fields = json.loads((narrow.path / 'config.json').read_text())['fields']
+    assert len(fields['moments']['value']) == 64
+    with pytest.raises(UserError, match='another configuration'):
+        run(tmp_path / 'narrow', one_deviation, method='noise', moments=(mean, 2. * covariance))
+
+
+def run_first(tmp_path):
+    """The first layer of the same student before it learns."""
+    return run(tmp_path / 'first', one_deviation, method='noise', student__learning_rate=0.).values[
+        'student/policy/dense1/kernel']
+
+
+@pytest.mark.parametrize('method, moments, said', [
+    ('gas', (np.zeros(SIZE), np.eye(SIZE)), "moments are for method='noise'"),
+    ('noise', np.zeros(SIZE), 'moments: give a mean and a covariance'),
+    ('noise', (np.zeros(2), np.eye(SIZE)), r'shapes \(2,\) and \(3, 3\): \(3,\) and \(3, 3\) are needed'),
+    ('noise', (np.zeros(SIZE), np.triu(np.ones([SIZE, SIZE]))), 'not symmetric'),
+    ('noise', (np.zeros(SIZE), np.full([SIZE, SIZE], np.nan)), 'not finite'),
+    ('noise', (np.full(SIZE, np.inf), np.eye(SIZE)), 'not finite')])
+def test_moments_that_are_none_are_refused(tmp_path, method, moments, said):
+    with pytest.raises(UserError, match=said):
+        run(tmp_path / 'run', one_deviation, method=method, moments=moments)
+    assert not (tmp_path / 'run').exists()
+
+
 def test_weights_of_another_student_are_refused():
     with pytest.raises(UserError, match='use its own function'):
         act({'student/kernel': KERNEL}, np.zeros([1, SIZE]))

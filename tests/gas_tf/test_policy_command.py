@@ -65,7 +65,7 @@ def test_what_is_recorded(reference):
     assert len(read_runs(reference)) == 1
 
 
-@pytest.mark.parametrize('method', ['gas', 'student_kd'])
+@pytest.mark.parametrize('method', ['gas', 'student_kd', 'noise_moments'])
 def test_a_run_that_was_stopped_goes_on_with_the_same_bits(cartpole, reference, tmp_path, monkeypatch, method):
     if method != 'gas':
         reference = tmp_path / 'whole'
@@ -87,7 +87,8 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_bits(cartpole, reference, 
     assert result['fingerprint'] == same['fingerprint']
 
 
-@pytest.mark.parametrize('method', ['gas_normalised', 'dafl', 'student_kd', 'reset_only', 'noise'])
+@pytest.mark.parametrize('method', [
+    'gas_normalised', 'dafl', 'student_kd', 'reset_only', 'noise', 'noise_correlated', 'noise_moments'])
 def test_every_method(cartpole, tmp_path, method, capsys):
     assert run.main(arguments(cartpole, tmp_path, '--method', method, '--schedule.n-student', '1',
                               '--schedule.n-generator', '1')) == 0
@@ -95,7 +96,7 @@ def test_every_method(cartpole, tmp_path, method, capsys):
     assert result['method'] == method and len(rows) == 4
     assert ('one_hot' in rows[0]) == (method == 'dafl')
     assert (folder / 'samples.png').exists() == (rows[0]['images_generated'] > 0) == (
-        method not in ('student_kd', 'noise'))
+        method != 'student_kd' and not method.startswith('noise'))
     if method == 'gas_normalised':
         assert rows[-1]['input_std'] == pytest.approx(1., abs=.05) and rows[-1]['input_mean'] < 1e-3
         assert rows[-1]['input_std_spread'] < .05
@@ -192,6 +193,8 @@ def test_the_loss_can_choose_the_student(cartpole, reference, tmp_path):
 @pytest.mark.parametrize('more, said', [
     (['--teacher', 'nobody'], 'no teacher is called nobody'),
     (['--student.widths', '3'], 'the teacher has 2 layers'),
+    (['--noise.correlation', '1.5'], '--noise.correlation is 1.5: give a share from 0 to 1'),
+    (['--noise.correlation', '.5', '--noise.moments', 'real'], 'leave noise.correlation 0'),
     (['--student.share', '0'], '--student.share is 0.0: give a number above 0'),
     (['--inputs', 'real', '--collection.transitions', '9'], 'collection.transitions is 9'),
     (['--generator.count', '3'], 'give a multiple of generator.count'),

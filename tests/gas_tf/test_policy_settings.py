@@ -20,6 +20,8 @@ CHANGES = {
     'student_kd': REAL,
     'reset_only': {'objective.gamma': 0.},
     'noise': {'inputs': 'noise'},
+    'noise_correlated': {'inputs': 'noise', 'noise.correlation': .5, 'generator.zero_constants': True},
+    'noise_moments': {'inputs': 'noise', 'noise.moments': 'real'},
     'gas_no_reset': {'schedule.reset_every': 0},
     'gas_beta_0': {'objective.beta': 0.},
     'gas_first_rms_1': {'generator.first_rms': 1.},

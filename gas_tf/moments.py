@@ -1,0 +1,60 @@
+"""Means and covariances that noise can have: of real observations, or from the teacher's first weights."""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ppo.normalizer import CLIP
+
+ROWS = 10000  # of observations in double precision at once
+
+
+def of_observations(observations, mean, std):
+    """Moments of what the networks see of raw observations.
+
+    Args:
+      observations: `[n, d]`; mean, std: the normaliser's, `[d]`.
+
+    Returns:
+      (mean `[d]`, covariance `[d, d]`), float64, after normalising and clipping.
+    """
+    parts = [observations[i:i + ROWS] for i in range(0, len(observations), ROWS)]
+    seen = [np.clip((part.astype(np.float64) - mean) / std, -CLIP, CLIP) for part in parts]
+    centre = sum(part.sum(axis=0) for part in seen) / len(observations)
+    with _one_thread():
+        squares = sum((part - centre).T @ (part - centre) for part in seen)
+    return centre, squares / len(observations)
+
+
+def of_weights(kernel, share):
+    """Mean 0, variance 1, and a share of the correlations that the teacher's first weights have.
+
+    Training turns the weights of a first layer into the directions in which
+    its inputs vary together, so that two numbers whose rows are alike are
+    taken to be correlated as these are: by the cosine of the rows.  The rest
+    of the variance is independent.
+
+    Args:
+      kernel: the first layer's, `[d, units]`; share: 0..1.
+
+    Returns:
+      (mean `[d]`, covariance `[d, d]`), float64.
+    """
+    rows = kernel.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = rows / np.where(lengths > 0, lengths, 1.)
+    with _one_thread():
+        covariance = share * (rows @ rows.T)
+    np.fill_diagonal(covariance, 1.)
+    return np.zeros(len(kernel)), covariance
+
+
+def square_root(covariance):
+    """The symmetric square root `[d, d]` of a covariance, float32."""
+    with _one_thread():
+        values, vectors = np.linalg.eigh(np.asarray(covariance, np.float64))
+        return np.float32((vectors * np.sqrt(np.maximum(values, 0.))) @ vectors.T)
+
+
+def _one_thread():
+    """The bits do not depend on how many cores there are."""
+    return threadpool_limits(1)
