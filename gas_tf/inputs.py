@@ -59,7 +59,7 @@ class Generated:
 
 
 class Noise:
-    """Numbers from N(0, 1), which share mean and variance with the teacher's normalised inputs, and nothing else.
+    """Normal numbers, N(0, 1) as the teacher's normalised inputs are over its training.
 
     zero: bool, which numbers of an input are 0 instead.  moments: of inputs
     `[n]`, (mean `[n]`, covariance `[n, n]`) in the place of 0 and 1.

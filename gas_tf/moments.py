@@ -17,21 +17,24 @@ def of_observations(observations, mean, std):
     Returns:
       (mean `[d]`, covariance `[d, d]`), float64, after normalising and clipping.
     """
-    parts = [observations[i:i + ROWS] for i in range(0, len(observations), ROWS)]
-    seen = [np.clip((part.astype(np.float64) - mean) / std, -CLIP, CLIP) for part in parts]
-    centre = sum(part.sum(axis=0) for part in seen) / len(observations)
+    def seen():
+        for i in range(0, len(observations), ROWS):
+            yield np.clip((observations[i:i + ROWS].astype(np.float64) - mean) / std, -CLIP, CLIP)
+
+    centre = sum(part.sum(axis=0) for part in seen()) / len(observations)
     with _one_thread():
-        squares = sum((part - centre).T @ (part - centre) for part in seen)
+        squares = sum((part - centre).T @ (part - centre) for part in seen())
     return centre, squares / len(observations)
 
 
 def of_weights(kernel, share):
     """Mean 0, variance 1, and a share of the correlations that the teacher's first weights have.
 
-    Training turns the weights of a first layer into the directions in which
-    its inputs vary together, so that two numbers whose rows are alike are
-    taken to be correlated as these are: by the cosine of the rows.  The rest
-    of the variance is independent.
+    Two numbers are taken to be correlated by the cosine of their rows; the
+    rest of the variance is independent.  That is a guess: training adds to
+    the first weights what the inputs are, so that they come to lie along the
+    directions in which these vary most.  Single correlations agree little
+    with real ones, the leading directions more.
 
     Args:
       kernel: the first layer's, `[d, units]`; share: 0..1.

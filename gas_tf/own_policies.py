@@ -62,8 +62,8 @@ class Unseen(Evaluation):
         return row
 
 
-def distil_policy(teacher, student, size, out, weights=None, score=None, method='gas_normalised', moments=None,
-                  seed=0, display=None, **changes):
+def distil_policy(teacher, student, size, out, weights=None, score=None, method='gas_normalised', seed=0,
+                  display=None, moments=None, **changes):
     """Distils a policy of one's own into a smaller one, without its simulator.
 
     Algorithm 1 with generators of normalised observations: each number of a
@@ -87,11 +87,11 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
         least L_distill.
       method: 'gas_normalised'; 'gas', the paper's; or 'noise', which learns
         from N(0, 1) numbers: a baseline.
+      seed: of everything that is drawn.
+      display: a `display.Display`; None: standard output.
       moments: None, or (mean `[size]`, covariance `[size, size]`) of real
         normalised observations, where these were kept: method 'noise' draws
         from a normal law of these.  README has what they are worth.
-      seed: of everything that is drawn.
-      display: a `display.Display`; None: standard output.
       changes: settings with `__` for the dot, such as `generator__hidden=64`.
         It ends after `schedule__student_steps` (100,000) updates, or after
         `evaluation__patience` (20,000; 0: never) without a lower L_distill, or
@@ -148,8 +148,13 @@ def _checked_moments(moments, size, method):
     if (mean.shape, covariance.shape) != ((size,), (size, size)):
         raise UserError('moments have the shapes %s and %s: (%d,) and (%d, %d) are needed' % (
             mean.shape, covariance.shape, size, size, size))
-    if not np.isfinite(mean).all() or not np.allclose(covariance, covariance.T):  # NaN is not close to itself
-        raise UserError('moments: the covariance is not symmetric, or something is not finite')
+    if not np.isfinite(mean).all() or not np.isfinite(covariance).all():
+        raise UserError('moments: not everything is finite')
+    if not np.allclose(covariance, covariance.T):
+        raise UserError('moments: the covariance is not symmetric')
+    least, most = np.linalg.eigvalsh(covariance)[[0, -1]]
+    if least < -1e-6 * max(most, 0.):
+        raise UserError('moments: that is no covariance, it has the eigenvalue %g' % least)
     return mean, covariance
 
 

@@ -167,6 +167,11 @@ class Task:
         self.display, self.devices = display, devices
         self.config = options.settings
         check_slices(self.config)
+        noise = self.config.noise
+        if noise.correlation and noise.moments == 'real':
+            raise UserError('noise.moments real has correlations of its own: leave noise.correlation 0')
+        if noise.moments == 'real' and self.config.collection.transitions < 2:
+            raise UserError('noise.moments real needs two observations or more: give a larger collection.transitions')
 
     def prepare(self):
         """Obtains the teacher: named, committed, trained before, or trained now.
@@ -195,14 +200,12 @@ class Task:
         frames, shape = sees_frames(teacher), teacher.spaces.shape
         if not frames and len(shape) != 1:
             raise UserError('the teacher in %s sees neither vectors nor frames' % teacher.path)
-        if frames and (config.generator.standardised or config.generator.zero_constants):
-            raise UserError('generator.standardised and generator.zero_constants (gas_normalised, noise_zeros) have no '
-                            'meaning for frames: give another --method')
         if frames and (config.noise.correlation or config.noise.moments == 'real'):
             raise UserError('noise.correlation and noise.moments (noise_correlated, noise_moments) have no meaning for '
                             'frames: give another --method')
-        if config.noise.correlation and config.noise.moments == 'real':
-            raise UserError('noise.moments real has correlations of its own: leave noise.correlation 0')
+        if frames and (config.generator.standardised or config.generator.zero_constants):
+            raise UserError('generator.standardised and generator.zero_constants (gas_normalised, noise_zeros) have no '
+                            'meaning for frames: give another --method')
         if frames and config.inputs == 'generated':
             if any(side % 4 for side in shape[:2]):
                 raise UserError('the teacher in %s sees frames of %d x %d: DCGAN draws multiples of 4' % (

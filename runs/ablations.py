@@ -10,6 +10,9 @@ LEGEND = (
     "unsure the teacher is of them, `class_entropy` whether all classes are drawn. ±: over seeds (of the sample, ddof 1); "
     "n: seeds. Rows of one seed that differ by less than twice what seeds differ by decide nothing.")
 
+#: What settings of policies that older records do not know were before there was a name for them.
+BEFORE = {"generator.first_rms": 0., "noise.correlation": 0., "noise.moments": "standard", "student.share": 0.5}
+
 
 def block(experiment, groups):
     """Markdown of a table for each budget at which something was changed, those for ablations first."""
@@ -62,8 +65,8 @@ def _changes(group, base):
 
 def changed(group, base):
     """[(setting, value)] in which a group differs from the base, or what its command line changed."""
-    before = {}  # older records of the base know fewer settings
-    for run in base.runs:
+    before = {name: [value] for name, value in BEFORE.items() if name not in base.runs[0].fields}
+    for run in base.runs:  # older ones of which know fewer settings
         for name, field in run.fields.items():
             before.setdefault(name, []).append(field["value"])
     return [(name, field["value"]) for name, field in sorted(group.runs[0].fields.items())

@@ -15,10 +15,10 @@ LEGEND = (
     "mean and deviation of what the generators draw at that moment, as old as they are then (`gas`: about to be replaced), "
     "and of the teacher's own observations: the root mean square of the means of all dimensions, and the mean of their "
     "deviations ± how those differ. The normaliser gives mean 0 and deviation 1 over all of the teacher's training; its own "
-    "episodes keep to other states than that, and dimensions that never vary are 0. Noise is N(0, 1). `H_mean` below its "
+    "episodes keep to other states than that, and dimensions that never vary are 0. `noise` is N(0, 1). `H_mean` below its "
     "most: over the generators' updates since the evaluation before. The most is ln K over K actions; of equation 5, which is "
     "there when the means of a batch of b are all out of each other's reach, `H_each` + ln b − (1 − ln 2) d/2 for actions of d "
-    "numbers. Near 0 it is the same whatever the generators draw, and moves them no more. Normalised: (student − random) / "
+    "numbers. Near 0 it has nothing left to gain. Normalised: (student − random) / "
     "(teacher − random).")
 TEACHERS = pathlib.Path(__file__).resolve().parent / "teachers"
 

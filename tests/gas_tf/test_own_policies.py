@@ -204,8 +204,11 @@ def run_first(tmp_path):
     ('noise', np.zeros(SIZE), 'moments: give a mean and a covariance'),
     ('noise', (np.zeros(2), np.eye(SIZE)), r'shapes \(2,\) and \(3, 3\): \(3,\) and \(3, 3\) are needed'),
     ('noise', (np.zeros(SIZE), np.triu(np.ones([SIZE, SIZE]))), 'not symmetric'),
-    ('noise', (np.zeros(SIZE), np.full([SIZE, SIZE], np.nan)), 'not finite'),
-    ('noise', (np.full(SIZE, np.inf), np.eye(SIZE)), 'not finite')])
+    ('noise', (np.zeros(SIZE), np.full([SIZE, SIZE], np.nan)), 'not everything is finite'),
+    ('noise', (np.zeros(SIZE), np.full([SIZE, SIZE], np.inf)), 'not everything is finite'),
+    ('noise', (np.full(SIZE, np.inf), np.eye(SIZE)), 'not everything is finite'),
+    ('noise', (np.zeros(SIZE), -np.eye(SIZE)), 'no covariance, it has the eigenvalue -1'),
+    ('noise', (np.zeros(SIZE), [[1., 2., 0.], [2., 1., 0.], [0., 0., 1.]]), 'no covariance, it has the eigenvalue -1')])
 def test_moments_that_are_none_are_refused(tmp_path, method, moments, said):
     with pytest.raises(UserError, match=said):
         run(tmp_path / 'run', one_deviation, method=method, moments=moments)

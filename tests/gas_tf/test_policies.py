@@ -150,6 +150,29 @@ def test_real_inputs_are_normalised(teacher, monkeypatch):
     assert np.abs(expected - raw[source.indices(0)]).max() > 1.
 
 
+def test_the_moments_that_noise_gets(teacher, monkeypatch):
+    raw = (np.random.RandomState(1).randn(50, *teacher.spaces.shape) * 5).astype(np.float32)
+    monkeypatch.setattr(trajectories, 'collect', lambda *_: raw)
+    size = teacher.spaces.shape[0]
+
+    def drawn(**changes):
+        config = configured(**dict({'inputs': 'noise', 'schedule.batch_size': 4096}, **changes))
+        with tf.Graph().as_default() as graph:
+            parts = policies.source_of_inputs(config, teacher, 4).sub_batches('student noise', 0)
+            with determinism.new_session(graph) as session:
+                return np.concatenate(session.run(parts))
+    seen = normalised(raw, teacher)
+    real = drawn(**{'noise.moments': 'real'})
+    np.testing.assert_allclose(real.mean(0), seen.mean(0), atol=.05 * seen.std())
+    np.testing.assert_allclose(np.cov(real.T), np.cov(seen.T, bias=True), atol=.1 * seen.var(0).max())
+
+    rows = teacher.values['ppo/policy/dense1/kernel']
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.cov(drawn(**{'noise.correlation': .75}).T), .75 * rows @ rows.T + .25 * np.eye(size),
+                               atol=.1)
+    assert abs(np.cov(drawn().T) - np.eye(size)).max() < .1
+
+
 @pytest.mark.parametrize('changes', [
     {}, {'generator.count': 4, 'generator.standardised': True}, {'inputs': 'noise'}, {'inputs': 'real'},
     {'student.decay': 'cosine', 'generator.decay': 'cosine', 'objective.gamma_decay': 'cosine'},

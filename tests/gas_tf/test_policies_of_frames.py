@@ -93,6 +93,8 @@ def test_a_game_from_the_command_to_the_file(pong, tmp_path, capsys, method, mon
 @pytest.mark.parametrize('more, said', [
     (['--method', 'gas_normalised', '--generator.count', '2'], 'have no meaning for frames'),
     (['--generator.zero-constants'], 'have no meaning for frames'),
+    (['--method', 'noise_correlated'], 'noise.correlation and noise.moments'),
+    (['--method', 'noise_moments'], 'noise.correlation and noise.moments'),
     (['--generator.widths', '4'], 'give two numbers of channels')])
 def test_what_does_not_fit_frames_is_one_line(pong, tmp_path, capsys, more, said):
     out = tmp_path / 'out'

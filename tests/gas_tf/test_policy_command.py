@@ -194,6 +194,7 @@ def test_the_loss_can_choose_the_student(cartpole, reference, tmp_path):
     (['--teacher', 'nobody'], 'no teacher is called nobody'),
     (['--student.widths', '3'], 'the teacher has 2 layers'),
     (['--noise.correlation', '1.5'], '--noise.correlation is 1.5: give a share from 0 to 1'),
+    (['--method', 'noise_moments', '--collection.transitions', '1'], 'two observations or more'),
     (['--noise.correlation', '.5', '--noise.moments', 'real'], 'leave noise.correlation 0'),
     (['--student.share', '0'], '--student.share is 0.0: give a number above 0'),
     (['--inputs', 'real', '--collection.transitions', '9'], 'collection.transitions is 9'),

@@ -6,7 +6,7 @@ import pytest
 
 from gas_tf import experiments
 from gas_tf.experiments import policies
-from runs import settings
+from runs import ablations, settings
 
 TASKS = ('cartpole', 'mountaincar', 'halfcheetah', 'humanoid', 'standup')
 STANDARDISED = {'generator.standardised': True, 'generator.zero_constants': True, 'generator.count': 8}
@@ -79,3 +79,8 @@ def test_dafl_of_a_gaussian_policy():
     assert (config.objective.one_hot, config.objective.beta) == (0., 5.)
     assert policies.for_actions(given[0], given[1], 'dafl', 'categorical')[0] == given[0]
     assert 'nats' in sources['objective.beta']
+
+
+def test_what_older_records_do_not_know_are_defaults():
+    default = settings.flatten(policies.Experiment())
+    assert {name: default[name] for name in ablations.BEFORE} == ablations.BEFORE

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from ppo.distributions import DiagGaussian
-from runs import determinism
+from runs import determinism, policy_inputs
 
 
 def evaluated(mean, log_std, cut=None, gradients=False):
@@ -137,3 +137,13 @@ def test_components_far_apart_add_the_entropy_of_their_choice():
     mean = 1e3 * np.arange(16.)[:, np.newaxis] * np.ones(2)
     assert evaluated(mean, np.zeros(2))[0] == pytest.approx(
         evaluated(mean[:1], np.zeros(2))[0] + np.log(16.), rel=1e-6)
+
+
+def test_the_most_that_it_can_be():
+    """Means out of each other's reach: what tables of records compare it with. Nearer ones stay below."""
+    random = np.random.RandomState(0)
+    mean, log_std = random.randn(40, 3), random.randn(40, 3)
+    each = np.mean(np.sum(.5 * np.log(2 * np.pi * np.e) + log_std, axis=1))
+    most = policy_inputs.most('gaussian', 3, each, 40)
+    assert evaluated(1e4 * mean, log_std)[0] == pytest.approx(most, rel=1e-5)
+    assert evaluated(mean, log_std)[0] < most - .5

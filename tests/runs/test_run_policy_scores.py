@@ -145,19 +145,6 @@ def test_how_far_the_entropy_of_the_mean_is_below_its_most(results, environment,
     assert cells(block(results, "policy-inputs"), "`%s`" % environment)["`H_mean` below its most (nats)"] == "0.25"
 
 
-def test_the_most_of_equation_5():
-    """The formula beside equation 5 itself, in float64, of means far apart: deviations differ."""
-    random = np.random.RandomState(0)
-    b, d = 40, 3
-    means, deviations = 1e4 * random.randn(b, d), np.exp(random.randn(1, d)) * np.ones((b, d))
-    variances = deviations[:, None] ** 2 + deviations[None] ** 2
-    logs = -.5 * (((means[:, None] - means[None]) ** 2 / variances) + np.log(2 * np.pi * variances)).sum(2)
-    top = logs.max(1, keepdims=True)
-    bound = -(top[:, 0] + np.log(np.exp(logs - top).mean(1))).mean()
-    each = (.5 * np.log(2 * np.pi * np.e) + np.log(deviations)).sum(1).mean()
-    assert bound == pytest.approx(policy_inputs.most("gaussian", d, each, b), abs=1e-9)
-
-
 def test_what_a_single_change_is_worth_by_hand(results):
     def fields(gamma, inputs="generated", **more):
         return dict({"objective.gamma": {"value": gamma, "source": "x"}, "inputs": {"value": inputs, "source": "x"}}, **more)
@@ -173,6 +160,13 @@ def test_what_a_single_change_is_worth_by_hand(results):
     assert (row["difference (points)"], row["`kl_real` (nats)"]) == ("8.75 ± 5.30", "1.50")
     assert "`dafl`" not in text  # changes two things in `gas` and in `noise`
     assert "`noise`" not in text  # nothing is changed in it
+    # A setting that the base's record does not know stands for what was there before it.
+    student(results, "humanoid", "noise_moments", [70.], fields=fields(.4, "noise", **{
+        "noise.moments": {"value": "real", "source": "x"}, "noise.correlation": {"value": 0., "source": "x"}}),
+            log={"kl_real": 1.})
+    text = block(results, "ablations:humanoid")
+    assert cells(text, "`noise_moments`")["change"] == "`noise.moments` real" and text.count("`noise_moments`") == 1
+    assert cells(text, "`noise`")["change"] == "–"
     assert block(results, "ablations:cartpole") == "No ablation of `cartpole` is recorded yet."
 
 
