@@ -55,25 +55,12 @@ class Blocks:
         kind, colon, experiment = name.partition(":")
         if name not in NAMES and not (kind in KINDS and experiment) or experiment == "EXPERIMENT":
             raise UserError("no block is called {!r}; known are {}".format(name, ", ".join(NAMES)))
-        if kind == "claims":
-            return claims_table(self.groups)
-        if kind == "benchmarks":
-            return self._benchmarks()
-        if kind == "teachers":
-            return self._teachers()
-        if kind == "policies":
-            return self._policies()
-        if kind == "policy-runs":
-            groups = policy_scores.distilled(self.groups)
-            return "{}\n\n{}".format(table(*policy_scores.run_rows(groups)), policy_scores.RUNS_LEGEND) if groups else (
-                "No distilled policy is recorded yet.")
-        if kind == "policy-inputs":
-            return policy_inputs.block(policy_scores.distilled(self.groups))
+        whole = {"claims": lambda: claims_table(self.groups), "benchmarks": self._benchmarks, "teachers": self._teachers,
+                 "policies": self._policies, "policy-runs": self._policy_runs, "policy-inputs": self._policy_inputs}
+        if name in whole:
+            return whole[name]()
         if kind == "ablations":
-            groups = [group for group in self.all_groups if group.experiment == experiment]
-            policies = policy_scores.distilled(groups)
-            return policy_ablations.block(experiment, policies) if policies else ablations.block(
-                experiment, [group for group in groups if group.metric == "accuracy"])
+            return self._ablations(experiment)
         if kind == "disagreements":
             return disagreement_table.block(experiment, self.of(experiment, everything=True))
         if colon:
@@ -139,6 +126,21 @@ class Blocks:
             parts += [table(head, rows), policy_scores.ACROSS_LEGEND.format(
                 resamples="{:,}".format(policy_scores.RESAMPLES))]
         return "\n\n".join(parts)
+
+    def _policy_runs(self):
+        groups = policy_scores.distilled(self.groups)
+        if not groups:
+            return "No distilled policy is recorded yet."
+        return "{}\n\n{}".format(table(*policy_scores.run_rows(groups)), policy_scores.RUNS_LEGEND)
+
+    def _policy_inputs(self):
+        return policy_inputs.block(policy_scores.distilled(self.groups))
+
+    def _ablations(self, experiment):
+        groups = [group for group in self.all_groups if group.experiment == experiment]
+        policies = policy_scores.distilled(groups)
+        return policy_ablations.block(experiment, policies) if policies else ablations.block(
+            experiment, [group for group in groups if group.metric == "accuracy"])
 
     def _benchmarks(self):
         if not self.benchmarks:
