@@ -32,7 +32,8 @@ def block(groups):
     head = ["environment", "method", "n", "normalised (%)", "`kl_real` (nats)", "`L_distill` (nats)", "mean", "deviation",
             "of real ones: mean", "deviation", "`H_mean` below its most (nats)"]
     actions = _actions()
-    return "{}\n\n{}".format(table(head, [_cells(group, rows) + [_room(group, rows, actions)] for group, rows in found]), LEGEND)
+    cells = [_cells(group, rows) + [_room(group, rows, actions)] for group, rows in found]
+    return "{}\n\n{}".format(table(head, cells), LEGEND)
 
 
 def _actions():

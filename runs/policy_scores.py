@@ -7,7 +7,7 @@ from runs.claims import full_size
 from runs.plots import PLACES, style
 
 RESAMPLES = 10000  # of the bootstrap
-MUJOCO = ("halfcheetah", "humanoid", "standup")
+MUJOCO = ("halfcheetah", "humanoid", "standup")  # where methods differ
 WIDTH, HEIGHT = 9.0, 3.6  # inches
 FONT = 9
 PATIENCE_SECONDS = 120.  # appendix A.2.1: without a better score until a run ends
@@ -27,7 +27,8 @@ RUNS_LEGEND = (
     "evaluations that chose it, the paper's protocol; the first of equals is kept. Methods named `by_loss` end by the loss "
     "too. Updates: of the student, as a mean; in 120 s, the paper's patience: on the machine named, evaluations included, "
     "but often with other work beside it, so that they are only indicative; our patience is 20,000 updates on any machine. "
-    "Hours: without collecting the observations of `student_kd` and `noise_moments`. \\*: with a smaller budget or settings changed on the command line.")
+    "Hours: without collecting the observations of `student_kd` and `noise_moments`. \\*: with a smaller budget or settings "
+    "changed on the command line.")
 ACROSS_LEGEND = (
     "IQM of the normalised scores over the environments named, with its 95 % interval, seeds drawn anew within each "
     "environment (stratified bootstrap, {resamples} draws): first over all, where the easy ones fill much of the middle, then "

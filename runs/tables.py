@@ -26,7 +26,8 @@ PLOT_LEGEND = (
 TEACHERS_LEGEND = (
     "An evaluation is the mean score of 10 episodes: true rewards, likeliest actions, gym's limits, normaliser frozen. "
     "The best policy by it is the teacher; its score on fresh episodes, mean ± standard deviation over them (of last and "
-    "best: over seeds), is free of that choice's bias. The dashed lines are the paper's. \\*: with a smaller budget or settings changed on the command line.")
+    "best: over seeds), is free of that choice's bias. The dashed lines are the paper's. \\*: with a smaller budget or "
+    "settings changed on the command line.")
 
 
 class Blocks:
