@@ -30,6 +30,9 @@ ELSEWHERE = ('teacher', 'inputs', 'student.widths', 'student.share', 'generator.
              'noise.', 'collection.', 'evaluation.episodes', 'evaluation.fresh_episodes', 'evaluation.stopping')
 METHODS = ('gas', 'gas_normalised', 'noise')
 
+#: Of a covariance's largest eigenvalue: how far below 0 rounding may leave others, which then count as 0.
+ROUNDED = 1e-3
+
 
 class Unseen(Evaluation):
     """KL(teacher ‖ student) on fresh generated observations, and a score if one can be had.
@@ -91,7 +94,8 @@ def distil_policy(teacher, student, size, out, weights=None, score=None, method=
       display: a `display.Display`; None: standard output.
       moments: None, or (mean `[size]`, covariance `[size, size]`) of real
         normalised observations, where these were kept: method 'noise' draws
-        from a normal law of these.  README has what they are worth.
+        from a normal law of these.  Eigenvalues below 0, by no more than
+        rounding leaves, count as 0.  README has what they are worth.
       changes: settings with `__` for the dot, such as `generator__hidden=64`.
         It ends after `schedule__student_steps` (100,000) updates, or after
         `evaluation__patience` (20,000; 0: never) without a lower L_distill, or
@@ -142,18 +146,21 @@ def _checked_moments(moments, size, method):
     if method != 'noise':
         raise UserError("moments are for method='noise'")
     try:
-        mean, covariance = [np.asarray(part, np.float64) for part in moments]
+        mean, covariance = [np.asarray(part) for part in moments]
+        if np.iscomplexobj(mean) or np.iscomplexobj(covariance):
+            raise UserError('moments: complex numbers are no moments')
+        mean, covariance = np.float64(mean), np.float64(covariance)
     except (TypeError, ValueError) as error:
         raise UserError('moments: give a mean and a covariance') from error
     if (mean.shape, covariance.shape) != ((size,), (size, size)):
         raise UserError('moments have the shapes %s and %s: (%d,) and (%d, %d) are needed' % (
             mean.shape, covariance.shape, size, size, size))
-    if not np.isfinite(mean).all() or not np.isfinite(covariance).all():
-        raise UserError('moments: not everything is finite')
+    if not all((np.abs(part) <= np.finfo(np.float32).max).all() for part in (mean, covariance)):
+        raise UserError('moments: not everything is finite in single precision')
     if not np.allclose(covariance, covariance.T):
         raise UserError('moments: the covariance is not symmetric')
     least, most = np.linalg.eigvalsh(covariance)[[0, -1]]
-    if least < -1e-6 * max(most, 0.):
+    if least < -ROUNDED * max(most, 0.):
         raise UserError('moments: that is no covariance, it has the eigenvalue %g' % least)
     return mean, covariance
 
@@ -188,11 +195,15 @@ def act(values, observations):
       int `[n]`, or float `[n, d]` of a Gaussian policy.
 
     Raises:
-      UserError: the student is a function of one's own.
+      UserError: the student is a function of one's own, or the observations
+        are of another shape.
     """
     if 'student/policy/head/kernel' not in values:
         raise UserError('these are not the weights of a student of dense tanh layers: use its own function')
     x, layer = np.asarray(observations), 1
+    size = len(values['student/policy/dense1/kernel'])
+    if x.ndim != 2 or x.shape[1] != size:
+        raise UserError('observations have the shape %s: (n, %d) is needed' % (x.shape, size))
     while 'student/policy/dense%d/kernel' % layer in values:
         x = np.tanh(x @ values['student/policy/dense%d/kernel' % layer] + values['student/policy/dense%d/bias' % layer])
         layer += 1

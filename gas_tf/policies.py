@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from gas_tf import distillation, inputs, moments, trajectories
 from gas_tf.algorithm import Distillation, check_schedule
-from gas_tf.experiments.policies import PAPER_SCORE, for_actions, paper_score
+from gas_tf.experiments.policies import PAPER_SCORE, Noise, for_actions, paper_score
 from gas_tf.networks.generators import DCGAN, GeneratorBank
 from gas_tf.networks.mlp import MLPGenerator
 from gas_tf.pictures import save_observations
@@ -125,9 +125,10 @@ def generator_bank(generator, shape, zero=None):
 
 
 def check_slices(config):
-    """Raises UserError where a generator's slice cannot be standardised."""
-    check_schedule(config.schedule, config.generator.count)
-    if config.generator.standardised and config.schedule.batch_size // config.generator.count < 2:
+    """Raises UserError where a batch cannot be cut into the generators' slices, or these not be standardised."""
+    generated = config.inputs == 'generated'
+    check_schedule(config.schedule, config.generator.count if generated else 1)
+    if generated and config.generator.standardised and config.schedule.batch_size // config.generator.count < 2:
         raise UserError('generator.standardised needs two observations of each generator or more: give a larger '
                         'schedule.batch_size')
 
@@ -168,6 +169,8 @@ class Task:
         self.config = options.settings
         check_slices(self.config)
         noise = self.config.noise
+        if self.config.inputs != 'noise' and noise != Noise():
+            raise UserError('noise.correlation and noise.moments are of --inputs noise')
         if noise.correlation and noise.moments == 'real':
             raise UserError('noise.moments real has correlations of its own: leave noise.correlation 0')
         if noise.moments == 'real' and self.config.collection.transitions < 2:

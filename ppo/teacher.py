@@ -2,14 +2,17 @@
 
 import io
 import json
+import math
 import zipfile
 import zlib
 from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 from ppo.experiments import Experiment
+from ppo.models import Policy
 from ppo.spaces import Actions, Spaces
 from runs import settings
 from runs.checkpoint import fingerprint
@@ -65,7 +68,7 @@ def read_teacher(folder):
     """`Teacher` of a folder.
 
     Raises:
-      UserError: it holds none, or not the weights that teacher.json names.
+      UserError: it holds none, or not the weights that teacher.json names or describes.
     """
     folder = Path(folder)
     try:
@@ -81,9 +84,31 @@ def read_teacher(folder):
         teacher = Teacher(settings.restored(Experiment(), recipe), spaces, values, facts['scores'],
                           facts['fingerprint'], folder)
         sound = fingerprint(values) == teacher.fingerprint
+        _check(teacher)
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, NotImplementedError,
             zipfile.BadZipFile, zlib.error) as error:
         raise UserError('the teacher in %s cannot be read (%s)' % (folder, ' '.join(str(error).split()))) from error
     if not sound:
         raise UserError('%s does not hold the weights that teacher.json names' % (folder / 'weights.npz'))
     return teacher
+
+
+def _check(teacher):
+    """Raises ValueError where what teacher.json says is no policy's, or not that of the weights."""
+    (shape, _, actions), scores = teacher.spaces, teacher.scores
+    if actions.kind not in ('categorical', 'gaussian'):
+        raise ValueError('actions are %r' % (actions.kind,))
+    if not all(type(size) is int and size > 0 for size in shape + (actions.size,)):
+        raise ValueError('an observation of %r, and %r actions' % (shape, actions.size))
+    if not all(type(scores[name]) in (int, float) and math.isfinite(scores[name]) for name in ('score', 'score_std')):
+        raise ValueError('scores are %r' % (scores,))
+    with tf.Graph().as_default():
+        network = Policy('ppo', teacher.config.model, shape, actions)
+    needed = {v.op.name: tuple(v.shape.as_list()) for v in network.variables}
+    if teacher.spaces.dtype != np.uint8:
+        needed.update({'normalizer/mean': shape, 'normalizer/std': shape})
+    for name, shape in sorted(needed.items()):
+        if name not in teacher.values:
+            raise ValueError('weights.npz lacks %s' % name)
+        if teacher.values[name].shape != shape:
+            raise ValueError('%s is of %r, and %r is needed' % (name, teacher.values[name].shape, shape))

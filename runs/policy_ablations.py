@@ -4,7 +4,7 @@ from runs import summary
 from runs.ablations import changed, short
 from runs.markdown import code, table
 from runs.policy_inputs import amount, kept
-from runs.policy_scores import normalised
+from runs.policy_scores import current, normalised
 
 BASES = ("student_kd", "gas", "gas_normalised", "noise")  # the methods in which others change one thing
 
@@ -17,7 +17,7 @@ LEGEND = (
 
 def block(experiment, groups):
     """Markdown of a table; groups: one experiment's, as `policy_scores.distilled` gives them."""
-    groups = [group for group in groups if group.is_full_size and normalised(group)]
+    groups = [group for group in current(groups) if normalised(group)]
     rows = []
     for base in [group for name in BASES for group in groups if group.method == name]:
         variants = [(group, changed(group, base)) for group in groups if group.method not in BASES]

@@ -81,8 +81,8 @@ def score_rows(groups):
     head = ["environment", "method", "n", "teacher", "score", "IQM [95 %]", "ratio (%)", "normalised (%)", "paper",
             "by the loss"]
     found = []
-    for group in groups:
-        if group.method in FIRST and group.is_full_size:
+    for group in current(groups):
+        if group.method in FIRST:
             fresh, teacher, shares = group.values("fresh"), summary.mean(group.values("teacher")), normalised(group)
             found.append(_named(group) + [
                 summary.number(teacher, "score"), summary.mean_std(fresh, "score"), _iqm(fresh),
@@ -129,13 +129,17 @@ def _iqm(values):
     return "{} [{}, {}]".format(*[summary.number(value, "score") for value in (iqm(values),) + interval([values])])
 
 
+def current(groups):
+    """Those that stand for their experiment and method: see `claims.full_size`."""
+    return [group for group in groups if full_size(
+        [other for other in groups if (other.method, other.experiment) == (group.method, group.experiment)]) is group]
+
+
 def _by_method(groups):
     """{method: {environment: its full-size group}}, methods and environments in their places."""
     found = {}
-    for group in sorted(groups, key=lambda group: (_place(group), group.experiment)):
-        same = [other for other in groups if (other.method, other.experiment) == (group.method, group.experiment)]
-        if full_size(same) is group:
-            found.setdefault(group.method, {})[group.experiment] = group
+    for group in sorted(current(groups), key=lambda group: (_place(group), group.experiment)):
+        found.setdefault(group.method, {})[group.experiment] = group
     return found
 
 

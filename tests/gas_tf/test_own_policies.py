@@ -207,6 +207,10 @@ def run_first(tmp_path):
     ('noise', (np.zeros(SIZE), np.full([SIZE, SIZE], np.nan)), 'not everything is finite'),
     ('noise', (np.zeros(SIZE), np.full([SIZE, SIZE], np.inf)), 'not everything is finite'),
     ('noise', (np.full(SIZE, np.inf), np.eye(SIZE)), 'not everything is finite'),
+    ('noise', (np.full(SIZE, -1e60), np.eye(SIZE)), 'not everything is finite in single precision'),
+    ('noise', (np.zeros(SIZE), np.eye(SIZE) * 1e90), 'not everything is finite in single precision'),
+    ('noise', (np.zeros(SIZE), np.eye(SIZE) * 1j), 'complex'),
+    ('noise', (np.zeros(SIZE), np.diag([1., 1., -2e-3])), 'no covariance, it has the eigenvalue -0.002'),
     ('noise', (np.zeros(SIZE), -np.eye(SIZE)), 'no covariance, it has the eigenvalue -1'),
     ('noise', (np.zeros(SIZE), [[1., 2., 0.], [2., 1., 0.], [0., 0., 1.]]), 'no covariance, it has the eigenvalue -1')])
 def test_moments_that_are_none_are_refused(tmp_path, method, moments, said):
@@ -215,6 +219,25 @@ def test_moments_that_are_none_are_refused(tmp_path, method, moments, said):
     assert not (tmp_path / 'run').exists()
 
 
+def test_rounded_moments_are_taken(tmp_path):
+    """A covariance of less than full rank in single precision, E[xxᵀ] − E[x]E[x]ᵀ, has eigenvalues below 0."""
+    x = np.float32(3. + np.random.RandomState(0).randn(2000, 2) @ [[1., .5, 1.5], [0., 1., 1.]])
+    mean = x.mean(axis=0)
+    covariance = x.T @ x / np.float32(len(x)) - np.outer(mean, mean)
+    covariance[2, 2] -= 1e-4
+    assert np.linalg.eigvalsh(np.float64(covariance))[0] < -1e-6
+    run(tmp_path / 'run', one_deviation, method='noise', moments=(mean, covariance))
+
+
 def test_weights_of_another_student_are_refused():
     with pytest.raises(UserError, match='use its own function'):
         act({'student/kernel': KERNEL}, np.zeros([1, SIZE]))
+
+
+@pytest.mark.parametrize('shape', [(SIZE,), (1, SIZE + 1), (1, 1, SIZE)])
+def test_observations_of_another_shape_are_refused(shape):
+    values = {'student/policy/dense1/kernel': np.zeros([SIZE, 4]), 'student/policy/dense1/bias': np.zeros(4),
+              'student/policy/head/kernel': np.zeros([4, 2]), 'student/policy/head/bias': np.zeros(2)}
+    assert act(values, np.zeros([5, SIZE])).shape == (5,)
+    with pytest.raises(UserError, match=r'is needed'):
+        act(values, np.zeros(shape))

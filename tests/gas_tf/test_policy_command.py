@@ -148,6 +148,7 @@ def test_the_loss_ends_a_run_where_it_chooses(cartpole, reference, tmp_path):
     ends = [i for i in range(1, 4) if losses[i] >= min(losses[:i])]
     assert run.main(arguments(cartpole, tmp_path, '--evaluation.stopping', 'loss', '--evaluation.patience', '10')) == 0
     rows, result = read(tmp_path)[1:]
+    assert ends, 'losses that only fall end no run early: %r' % losses
     assert len(rows) == ends[0] + 1 < 4
     assert result['best_step'] == 10 * (1 + int(np.argmin(losses[:len(rows)])))
 
@@ -195,7 +196,9 @@ def test_the_loss_can_choose_the_student(cartpole, reference, tmp_path):
     (['--student.widths', '3'], 'the teacher has 2 layers'),
     (['--noise.correlation', '1.5'], '--noise.correlation is 1.5: give a share from 0 to 1'),
     (['--method', 'noise_moments', '--collection.transitions', '1'], 'two observations or more'),
-    (['--noise.correlation', '.5', '--noise.moments', 'real'], 'leave noise.correlation 0'),
+    (['--inputs', 'noise', '--noise.correlation', '.5', '--noise.moments', 'real'], 'leave noise.correlation 0'),
+    (['--noise.correlation', '.5'], 'are of --inputs noise'),
+    (['--method', 'student_kd', '--noise.moments', 'real'], 'are of --inputs noise'),
     (['--student.share', '0'], '--student.share is 0.0: give a number above 0'),
     (['--inputs', 'real', '--collection.transitions', '9'], 'collection.transitions is 9'),
     (['--generator.count', '3'], 'give a multiple of generator.count'),

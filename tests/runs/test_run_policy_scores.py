@@ -200,6 +200,8 @@ def test_of_two_configurations_the_later_is_shown(results):  # noqa: F811
     groups = groups_of(results)
     assert len(groups) == 2 and policy_scores.bars(groups)[1]["gas"]["cartpole"][0] == pytest.approx(.6)
     assert policy_scores.across(groups)[1][0][1:3] == ["cartpole", 1]
+    row, = policy_scores.score_rows(groups)[1]
+    assert row[4].startswith("60.00")
 
 
 def test_a_teacher_that_is_no_better_than_chance(results):  # noqa: F811
