@@ -31,9 +31,9 @@ def _run(arguments):
     if not seeds:
         display.line('rank %d of %d: there is no seed for it' % (rank, ranks))
         return 0
-    from gas_tf import experiments, images, policies
+    from gas_tf import experiments, images, policy_runs
     from runs import devices
-    tasks = {experiments.images: images.Task, experiments.policies: policies.Task}
+    tasks = {experiments.images: images.Task, experiments.policies: policy_runs.Task}
     found = devices.told(display, options.require_gpu)
     task = tasks[experiments.family(options.experiment)](
         options, sources, display, found)

@@ -19,7 +19,8 @@ LEGEND = (
     "A student's score is that of the one that was kept, over {episodes} fresh episodes: true rewards, likeliest actions, "
     "gym's limits. ± is the standard deviation over seeds (ddof 1). IQM: the mean without the lowest and the highest "
     "quarter of the seeds (of five: one each), with its 95 % interval by bootstrap. Ratio: to the teacher; the bars above, "
-    "where a dashed line is the teacher. Normalised: (student − random) / (teacher − random), random being uniform actions. "
+    "where a dashed line is the teacher and what has no bar was not run. Normalised: (student − random) / (teacher − random), "
+    "random being uniform actions. "
     "By the loss: on the same fresh episodes, the student of the least `L_distill` until the scores ended the run, a choice "
     "that needs no simulator, and in brackets what it changes: the mean over seeds of its score less the kept one's.")
 RUNS_LEGEND = (

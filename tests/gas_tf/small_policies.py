@@ -59,3 +59,9 @@ def by_hand(values, observations, scope='ppo'):
         if name + 'kernel' in values:
             x = np.tanh(x @ values[name + 'kernel'] + values[name + 'bias'])
     return x @ values[scope + '/policy/head/kernel'] + values[scope + '/policy/head/bias']
+
+
+def arguments(teacher, out, *more):
+    """The command line of a small run of `cartpole`."""
+    flags = [part for name, value in SMALL.items() for part in ('--' + name.replace('_', '-'), str(value))]
+    return ['cartpole', '--teacher', str(teacher), '--out', str(out)] + flags + list(more)

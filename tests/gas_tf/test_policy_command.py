@@ -8,27 +8,21 @@ import sys
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from small_policies import ROOT, SMALL, by_hand, make_teacher, normalised
+from small_policies import ROOT, arguments, by_hand, make_teacher, normalised
 
-from gas_tf import command, experiments, export, policies, run
+from gas_tf import command, experiments, export, policy_runs, run
 from gas_tf.algorithm import Distillation
-from ppo import teacher as teachers
 from ppo.teacher import read_teacher
 from runs import determinism, settings
 from runs.display import Display
 from runs.errors import UserError
 from runs.published import read_runs
-from runs.record import RESULT_KEYS, Record
+from runs.record import RESULT_KEYS
 
 
 @pytest.fixture(scope='module')
 def cartpole(tmp_path_factory):
     return make_teacher(tmp_path_factory.mktemp('teacher') / 'cartpole', 'cartpole')
-
-
-def arguments(cartpole, out, *more):
-    flags = [part for name, value in SMALL.items() for part in ('--' + name.replace('_', '-'), str(value))]
-    return ['cartpole', '--teacher', str(cartpole), '--out', str(out)] + flags + list(more)
 
 
 def read(out, method='gas', seed=0):
@@ -213,27 +207,9 @@ def test_what_does_not_fit_is_one_line(cartpole, tmp_path, capsys, more, said):
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_teacher_of_another_environment(cartpole, tmp_path, capsys):
-    out = tmp_path / 'out'
-    assert run.main(['mountaincar', '--teacher', str(cartpole), '--out', str(out)]) == 2
-    error = capsys.readouterr().err
-    assert 'plays CartPole-v0, and mountaincar is MountainCarContinuous-v0' in error and not out.exists()
-    assert run.main(['policy', '--out', str(out)]) == 2
-    assert '--teacher' in capsys.readouterr().err and not out.exists()
-    assert run.main(['policy'] + arguments(cartpole, out)[1:]) == 0
-    assert (out / 'policy/gas/seed-0/result.json').exists() and "paper's" not in capsys.readouterr().out
-
-
-def test_a_missing_simulator_leaves_nothing(tmp_path, capsys):
-    folder = make_teacher(tmp_path / 'teacher', 'cartpole', name='Nowhere-v0')
-    assert run.main(['policy', '--teacher', str(folder), '--out', str(tmp_path / 'out')]) == 2
-    error = capsys.readouterr().err
-    assert 'Nowhere-v0' in error and error.count('\n') == 1 and not (tmp_path / 'out').exists()
-
-
 def test_a_teacher_no_better_than_chance_has_a_table(cartpole, reference, capsys):
     options, sources = command.parse(arguments(cartpole, reference))
-    task = policies.Task(options, sources, Display(), [])
+    task = policy_runs.Task(options, sources, Display(), [])
     task.prepare()
     result = read(reference)[2]
     task.table([dict(result, random=dict(result['random'], score=25.))])
@@ -260,44 +236,6 @@ def test_dafl_has_its_one_hot_term_where_it_has_a_meaning():
     assert experiments.policies.for_actions(*gas, 'gas', 'gaussian') == gas
 
 
-def test_a_missing_teacher_is_trained_first(tmp_path, monkeypatch):
-    asked = []
-
-    def call(given, env):
-        asked.append(given[1:])
-        assert 'PATH' in env and not any(name.startswith('PMI') for name in env)
-        make_teacher(tmp_path / 'out/cartpole/ppo/seed-0', 'cartpole')
-        return 0
-    monkeypatch.setenv('PMI_SIZE', '2')
-    monkeypatch.setattr(policies.subprocess, 'call', call)
-    monkeypatch.setattr(policies, 'COMMITTED', tmp_path / 'none')
-    options, sources = command.parse(['cartpole', '--out', str(tmp_path / 'out')])
-    for _ in range(2):
-        task = policies.Task(options, sources, type('Display', (), {'line': print}), [])
-        task.prepare()
-        assert task.teacher.scores['score'] == 25.
-    assert asked == [['-m', 'ppo.train', 'cartpole', '--out', str(tmp_path / 'out')]]
-
-
-def test_a_teacher_that_another_process_trains_is_waited_for(tmp_path, monkeypatch, capsys):
-    own, looks = tmp_path / 'out/cartpole/ppo/seed-0', []
-
-    def wait(_):
-        looks.append(1)
-        if len(looks) == 2:
-            make_teacher(tmp_path / 'elsewhere', 'cartpole')
-            for name in ('weights.npz', 'teacher.json'):
-                (tmp_path / 'elsewhere' / name).rename(own / name)
-    monkeypatch.setattr(policies.time, 'sleep', wait)
-    monkeypatch.setattr(policies, 'COMMITTED', tmp_path / 'none')
-    options, sources = command.parse(['cartpole', '--out', str(tmp_path / 'out')])
-    with Record(own, {}):
-        task = policies.Task(options, sources, Display(), [])
-        task.prepare()
-    assert task.teacher.scores['score'] == 25. and len(looks) == 2
-    assert capsys.readouterr().out.count('waiting for that teacher') == 1
-
-
 def test_help_has_the_sources_of_policies():
     done = subprocess.run([sys.executable, '-m', 'gas_tf.run', 'humanoid', '--help'], cwd=str(ROOT),
                           stdout=subprocess.PIPE, universal_newlines=True)
@@ -321,20 +259,6 @@ def test_the_exported_student_acts_on_raw_observations(cartpole, reference, tmp_
                                      {signature.inputs['observations'].name: raw})
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(action, expected.argmax(1))
-
-
-def test_a_teacher_that_was_named_is_found_from_anywhere(cartpole, tmp_path, monkeypatch):
-    """A committed one's name is no path."""
-    committed = tmp_path / 'teachers'
-    committed.mkdir()
-    (committed / 'mine').symlink_to(cartpole)
-    monkeypatch.setattr(teachers, 'COMMITTED', committed)
-    monkeypatch.setattr(export, 'COMMITTED', committed)
-    assert run.main(['policy'] + arguments('mine', tmp_path)[1:] + ['--student.share', '1']) == 0
-    monkeypatch.chdir(tmp_path)
-    assert export.export(tmp_path / 'policy/gas/seed-0', 'savedmodel').exists()
-    with np.load(str(export.export(tmp_path / 'policy/gas/seed-0', 'npz'))) as file:
-        assert file['student/policy/dense1/kernel'].shape == read_teacher(cartpole).values['ppo/policy/dense1/kernel'].shape
 
 
 def test_a_student_without_its_teacher_is_not_exported(tmp_path, capsys):

@@ -1,26 +1,29 @@
-"""Teachers of policies as files: read back, and refused in one line where they are damaged."""
+"""Teachers of policies: found, trained, waited for, read back, and refused in one line where they are damaged."""
 
 import json
 import shutil
 
 import numpy as np
 import pytest
-from small_policies import make_teacher
+from small_policies import arguments, make_teacher
 
-from gas_tf import run
+from gas_tf import command, export, policy_runs, run
+from ppo import teacher as teachers
 from ppo.teacher import COMMITTED, read_teacher
 from runs.checkpoint import fingerprint
+from runs.display import Display
 from runs.errors import UserError
+from runs.record import Record
 
 
 @pytest.fixture(scope='module')
-def sound(tmp_path_factory):
+def cartpole(tmp_path_factory):
     return make_teacher(tmp_path_factory.mktemp('teacher') / 'cartpole', 'cartpole')
 
 
 @pytest.fixture
-def copy(sound, tmp_path):
-    shutil.copytree(str(sound), str(tmp_path / 'teacher'))
+def copy(cartpole, tmp_path):
+    shutil.copytree(str(cartpole), str(tmp_path / 'teacher'))
     return tmp_path / 'teacher'
 
 
@@ -88,3 +91,73 @@ def test_truncated_weights(copy, share):
     (copy / 'weights.npz').write_bytes(content[:int(share * len(content))])
     with pytest.raises(UserError, match='cannot be read'):
         read_teacher(copy)
+
+
+def test_a_teacher_of_another_environment(cartpole, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert run.main(['mountaincar', '--teacher', str(cartpole), '--out', str(out)]) == 2
+    error = capsys.readouterr().err
+    assert 'plays CartPole-v0, and mountaincar is MountainCarContinuous-v0' in error and not out.exists()
+    assert run.main(['policy', '--out', str(out)]) == 2
+    assert '--teacher' in capsys.readouterr().err and not out.exists()
+    assert run.main(['policy'] + arguments(cartpole, out)[1:]) == 0
+    assert (out / 'policy/gas/seed-0/result.json').exists() and "paper's" not in capsys.readouterr().out
+
+
+def test_a_missing_simulator_leaves_nothing(tmp_path, capsys):
+    folder = make_teacher(tmp_path / 'teacher', 'cartpole', name='Nowhere-v0')
+    assert run.main(['policy', '--teacher', str(folder), '--out', str(tmp_path / 'out')]) == 2
+    error = capsys.readouterr().err
+    assert 'Nowhere-v0' in error and error.count('\n') == 1 and not (tmp_path / 'out').exists()
+
+
+def test_a_missing_teacher_is_trained_first(tmp_path, monkeypatch):
+    asked = []
+
+    def call(given, env):
+        asked.append(given[1:])
+        assert 'PATH' in env and not any(name.startswith('PMI') for name in env)
+        make_teacher(tmp_path / 'out/cartpole/ppo/seed-0', 'cartpole')
+        return 0
+    monkeypatch.setenv('PMI_SIZE', '2')
+    monkeypatch.setattr(policy_runs.subprocess, 'call', call)
+    monkeypatch.setattr(policy_runs, 'COMMITTED', tmp_path / 'none')
+    options, sources = command.parse(['cartpole', '--out', str(tmp_path / 'out')])
+    for _ in range(2):
+        task = policy_runs.Task(options, sources, type('Display', (), {'line': print}), [])
+        task.prepare()
+        assert task.teacher.scores['score'] == 25.
+    assert asked == [['-m', 'ppo.train', 'cartpole', '--out', str(tmp_path / 'out')]]
+
+
+def test_a_teacher_that_another_process_trains_is_waited_for(tmp_path, monkeypatch, capsys):
+    own, looks = tmp_path / 'out/cartpole/ppo/seed-0', []
+
+    def wait(_):
+        looks.append(1)
+        if len(looks) == 2:
+            make_teacher(tmp_path / 'elsewhere', 'cartpole')
+            for name in ('weights.npz', 'teacher.json'):
+                (tmp_path / 'elsewhere' / name).rename(own / name)
+    monkeypatch.setattr(policy_runs.time, 'sleep', wait)
+    monkeypatch.setattr(policy_runs, 'COMMITTED', tmp_path / 'none')
+    options, sources = command.parse(['cartpole', '--out', str(tmp_path / 'out')])
+    with Record(own, {}):
+        task = policy_runs.Task(options, sources, Display(), [])
+        task.prepare()
+    assert task.teacher.scores['score'] == 25. and len(looks) == 2
+    assert capsys.readouterr().out.count('waiting for that teacher') == 1
+
+
+def test_a_teacher_that_was_named_is_found_from_anywhere(cartpole, tmp_path, monkeypatch):
+    """A committed one's name is no path."""
+    committed = tmp_path / 'teachers'
+    committed.mkdir()
+    (committed / 'mine').symlink_to(cartpole)
+    monkeypatch.setattr(teachers, 'COMMITTED', committed)
+    monkeypatch.setattr(export, 'COMMITTED', committed)
+    assert run.main(['policy'] + arguments('mine', tmp_path)[1:] + ['--student.share', '1']) == 0
+    monkeypatch.chdir(tmp_path)
+    assert export.export(tmp_path / 'policy/gas/seed-0', 'savedmodel').exists()
+    with np.load(str(export.export(tmp_path / 'policy/gas/seed-0', 'npz'))) as file:
+        assert file['student/policy/dense1/kernel'].shape == read_teacher(cartpole).values['ppo/policy/dense1/kernel'].shape
